@@ -63,7 +63,7 @@ pub struct PastTransfer {
     /// How many files it had.
     #[serde(default)]
     pub files: u64,
-    /// How many bytes moved.
+    /// How many bytes these have, of which some may have been there already.
     #[serde(default)]
     pub bytes: u64,
     /// How it ended, or that it still runs.
@@ -145,7 +145,7 @@ pub struct Ending {
     pub ended: u64,
     /// How many files it had.
     pub files: u64,
-    /// How many bytes moved.
+    /// How many bytes these have, of which some may have been there already.
     pub bytes: u64,
     /// What can be opened now. If this is empty, the transfer keeps its earlier paths.
     pub paths: Vec<PathBuf>,

@@ -102,6 +102,8 @@ pub struct Settings {
     pub notifications: bool,
     /// Whether the computer stays awake while bytes move.
     pub keep_awake: bool,
+    /// What closing the window means while codes wait, a relay runs or bytes move.
+    pub closing: Closing,
     /// The window system to use on Linux.
     pub window_system: WindowSystem,
     /// Whether to avoid motion in the window.
@@ -156,6 +158,19 @@ pub enum Appearance {
     Light,
     /// Light text on a dark background.
     Dark,
+}
+
+/// What closing the window means while that would end something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Closing {
+    /// The user is asked.
+    #[default]
+    Ask,
+    /// The program goes on without its window.
+    KeepRunning,
+    /// The program ends. While bytes move, the user is asked all the same.
+    Quit,
 }
 
 /// The window system to use on Linux; other systems have only one.
@@ -284,8 +299,8 @@ impl Settings {
         ListenOptions { port: self.direct_port, asks_gateway: self.map_port }
     }
 
-    /// Where received files go: the chosen folder, or the system's folder for downloads, or a folder `Caiman` in the home
-    /// folder, which is made. Never the home folder itself, where programs look for what the user has set, and only without any
+    /// Where received files go: the chosen folder, or the system's folder for downloads, or `Downloads` in the home folder if
+    /// there is one, or a folder `Caiman` there, which is made. Never the home folder itself, where programs look for what the user has set, and only without any
     /// home folder the one in which the program was started, which may be the mounted image of the program.
     pub fn save_folder(&self) -> PathBuf {
         let usual = || {
@@ -325,6 +340,9 @@ impl Settings {
             language: fields.text("language"),
             notifications: fields.switch("notifications").unwrap_or(usual.notifications),
             keep_awake: fields.switch("keep_awake").unwrap_or(usual.keep_awake),
+            closing: fields
+                .take("closing", Expected::OneOf(&["ask", "keep-running", "quit"]), typed)
+                .unwrap_or_default(),
             window_system: fields
                 .take("window_system", Expected::OneOf(&["automatic", "x11"]), typed)
                 .unwrap_or_default(),
@@ -361,6 +379,7 @@ impl Default for Settings {
             language: None,
             notifications: true,
             keep_awake: true,
+            closing: Closing::default(),
             window_system: WindowSystem::default(),
             reduce_motion: ReduceMotion::default(),
             window: None,
@@ -436,7 +455,9 @@ impl WindowSize {
 
 /// The folder for received files of a user who has chosen none. If it can't be made, the next offer says so.
 fn usual_folder(home: &Path, downloads: Option<&Path>) -> PathBuf {
-    if let Some(downloads) = downloads.filter(|folder| folder.is_dir()) {
+    // Without a list of the user's folders, as on a small desktop, the system names none although there usually is one.
+    let common = home.join("Downloads");
+    if let Some(downloads) = downloads.into_iter().chain([common.as_path()]).find(|folder| folder.is_dir()) {
         return downloads.to_owned();
     }
     let folder = home.join("Caiman");

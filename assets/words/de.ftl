@@ -28,7 +28,7 @@ relay-bad = nicht erreichbar
 relay-unusable = nicht nutzbar
 lead = Wo Codes gelten
 lead-anywhere = Überall
-lead-nearby = Nur lokales Netz
+lead-nearby = Nur im selben Netz
 lead-nowhere = Offline
 lead-anywhere-hint = Codes gelten überall, über das Internet. Klicken für die Einstellungen.
 lead-relay-only-hint = Codes gelten überall. Wie eingestellt, läuft alles über Relays im Internet. Klicken für die Einstellungen.
@@ -47,11 +47,12 @@ internet-change = In den Einstellungen ändern
 
 send = Senden
 drop-here = Dateien oder Ordner ablegen
-drop-hint = Verschlüsselt von hier bis zum anderen Computer
-drop-hint-local = Verschlüsselt, an jeden Computer, der diesen erreicht
+drop-hint = Ende zu Ende verschlüsselt
 choose-files = Dateien wählen
 choose-folder = Ordner wählen
 paste = Einfügen
+write-text = Text schreiben
+drop-more = Weitere Dateien oder Ordner ablegen
 drop-to-send = Ablegen, um zu senden
 drop-to-follow = Loslassen, um es derselben Person zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
@@ -67,7 +68,11 @@ drop-lost = Nichts von dem, was hier gezogen wird, kann angenommen werden, weil 
 drop-unreadable = Das andere Programm hat nicht gesagt, welche Dateien das sind. Nehmen Sie stattdessen „Dateien wählen“.
 pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen
-nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.
+text-to-send = Ein Text zum Senden
+text-hint = Text hier schreiben oder einfügen
+text-means = Die andere Person bekommt genau diesen Text.
+text-send = Code holen
+nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text noch ein Bild.
 no-file-dialog = Auf diesem Desktop erscheint kein Dateidialog. Es fehlt „zenity“ oder ein Desktop-Portal mit Dateiauswahl, zum Beispiel „xdg-desktop-portal-gtk“.
 late-file-dialog = Falls kein Dateidialog erschienen ist: Das Desktop-Portal antwortet nicht.
 without-file-dialog = Sie können Dateien auf das Fenster ziehen, sie im Dateimanager kopieren und hier einfügen oder „caiman DATEI…“ starten.
@@ -158,44 +163,65 @@ not-discarded-in-use = Was von { $name } angekommen ist, benutzt gerade eine Üb
 
 code-coming = Code wird gezogen…
 copy-code = Code kopieren
-copy-link = Einladungslink kopieren
+copy-invitation = Einladung kopieren
+invitation = 
+    Ich möchte dir etwas mit Caiman senden. Das ist ein freies Programm, das Dateien direkt von Computer zu Computer sendet, Ende zu Ende verschlüsselt und ohne Konto.
+    1. { $get }
+    2. Unter „Empfangen“ diesen Code eingeben: { $code }
+    Ist Caiman installiert, genügt auch dieser Link: { $link }
+invitation-get = Caiman hier holen und öffnen: { $address }
+invitation-install = Caiman installieren und öffnen.
 show-qr = QR-Code
 hide-qr = QR-Code ausblenden
 qr-name = QR-Code des Einladungslinks
 add-files = Dateien hinzufügen
 show-list = Liste zeigen
 hide-list = Liste ausblenden
-pass-on = Lesen Sie der anderen Person die vier Wörter vor, oder schicken Sie ihr den Einladungslink. Der Code gilt einmal.
-pass-on-local = In Ihrem Netz genügen die vier Wörter. Alle anderen brauchen den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
-pass-on-link = Schicken Sie der anderen Person den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
+show-text = Text zeigen
+hide-text = Text ausblenden
+remove-named = { $name } nicht senden
+options = Optionen
+receivers-means = Eine andere Zahl ergibt einen neuen Code.
+no-limit = Kein Limit
+expires = Code verfällt
+expires-never = nie
+expires-after = nach { $time }
+expired = Niemand hat { $name } rechtzeitig empfangen, deshalb ist der Code verfallen. Nichts wurde gesendet.
+works-once = gilt einmal
+works-anywhere = gilt überall
+works-nearby = nur im selben Netz
+works-reachable = überall, von wo dieser Computer erreichbar ist
+works-at-relay = über { $relay }
+pass-on = Sagen Sie der anderen Person den Code, oder schicken Sie ihr die Einladung.
+pass-on-local = Im selben Netz: Sagen Sie den Code. Anderswo: Schicken Sie die Einladung, deren Link sagt, wo dieser Computer ist.
+pass-on-link = Schicken Sie die Einladung: Ihr Link sagt, wo dieser Computer ist.
 receiver-named = Empfänger { $number }
-for-several = Der Code gilt für { $most } Personen. { $came ->
-    [0] Noch niemand ist gekommen.
-    [one] Eine ist gekommen.
-   *[other] { $came } sind gekommen.
+for-several = gilt für { $most } Personen, { $came ->
+    [0] noch niemand ist gekommen
+    [one] eine ist gekommen
+   *[other] { $came } sind gekommen
 }
 asked-by-itself = Wer die anderen Dateien bekommt, wird gefragt, sobald jene angenommen sind. Ein Code ist nicht nötig.
-pass-on-several = Lesen Sie den anderen die vier Wörter vor oder senden Sie ihnen den Einladungslink. Jeder bekommt eine eigene Übertragung.
 strangers = { $count ->
     [one] An Stelle des Senders hat jemand geantwortet, der den Code nicht kennt. Er konnte einmal raten und hat sonst nichts erfahren.
    *[other] An Stelle des Senders hat { $count }-mal jemand geantwortet, der den Code nicht kennt. Jedes Mal konnte er einmal raten und hat sonst nichts erfahren.
 }
 wrong-try = Jemand hat einen falschen Code versucht. { $left ->
-    [one] Noch ein falscher Versuch, und dieser Code ist ungültig.
-   *[other] Noch { $left } falsche Versuche, und dieser Code ist ungültig.
+    [one] Nach einem weiteren gilt der Code nicht mehr.
+   *[other] Nach { $left } weiteren gilt der Code nicht mehr.
 }
-code-retired = Drei falsche Codes wurden versucht, also ist dieser Code ungültig. Nichts wurde gesendet.
+code-retired = Drei falsche Codes wurden versucht, deshalb gilt dieser Code nicht mehr. Nichts wurde gesendet.
 came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren; der Code gilt weiter.
 receiver-lost = Ein Empfänger kam und war weg, bevor er geantwortet hat. Der Code gilt wieder.
 came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Caiman auf diesem Computer und senden Sie noch einmal.
-reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
-reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.
+reach-local = Nur wer in Ihrem Netz ist und den Code hat, kann empfangen.
+reach-public = Gilt in Ihrem Netz und überall, von wo dieser Computer erreichbar ist.
 local-for-now = Vorerst nur im lokalen Netz. { $why } Die Relays werden immer wieder versucht.
 local-looking = Vorerst nur im lokalen Netz. Das Relay wird gesucht…
 reach-nobody = Dieser Computer hat keine Adresse zum Weitergeben: Nur Programme auf ihm und direkt angeschlossene Computer können empfangen.
-add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
-internet-for-all = Das Internet einschalten, um alle anderen zu erreichen
-route-for-all = Den Weg ändern, um alle anderen zu erreichen
+add-relay-for-all = Senden über das Internet einrichten
+internet-for-all = Senden über das Internet einschalten
+route-for-all = Den Weg ändern, um über das Internet zu senden
 online-soon = Wird für das Internet vorbereitet…
 online-reachable = Gilt überall
 online-only-nearby = Nur im lokalen Netz: Kein Relay im Internet antwortet. Es wird von selbst weiter versucht.
@@ -760,9 +786,26 @@ notify-trouble = { $name }: etwas ging schief
 awake-why = Dateien sind unterwegs
 quit-question = Es sind noch Dateien unterwegs
 quit-question-resting = Übertragungen sind noch nicht fertig
-quit-means = Wenn Sie Caiman jetzt schließen, brechen die Übertragungen ab. Was angekommen ist, bleibt: Noch einmal gesendet, kommt nur, was fehlt.
+quit-question-waiting = Caiman schließen?
+quit-codes = { $count ->
+    [one] Ein Code wartet noch. Ist Caiman beendet, kann niemand mehr damit empfangen.
+   *[other] { $count } Codes warten noch. Ist Caiman beendet, kann niemand mehr damit empfangen.
+}
+quit-relay = Ihr Relay läuft. Ist Caiman beendet, kann es niemand mehr verwenden.
+quit-means = Übertragungen brechen ab. Mit einem neuen Code geht es später weiter.
 quit-stay = Weiterlaufen lassen
-quit-anyway = Trotzdem schließen
+quit-anyway = Beenden
+quit-keep-means = „Weiterlaufen lassen“ räumt das Fenster weg. Hat die Arbeitsfläche einen Bereich für Symbole, holt es das Symbol von Caiman dort zurück.
+quit-remember = Nicht mehr fragen
+waiting-codes = { $count ->
+    [one] Ein Code wartet
+   *[other] { $count } Codes warten
+}
+waiting-relay = Ihr Relay läuft
+waiting-transfers = Dateien sind unterwegs
+tray-open = Caiman öffnen
+tray-quit = Beenden
+login-failed = Ob Caiman mit der Anmeldung startet, lässt sich nicht ändern: { $detail }
 settings-problem = Die Einstellungen konnten nicht alle gelesen werden. { $detail }
 history-problem = Der Verlauf konnte nicht ganz gelesen werden. { $detail }
 store-unreadable = { $path } kann nicht gelesen werden: { $cause } Die Datei bleibt, wie sie ist, und nichts wird gesichert, bis sie gelesen werden kann.
@@ -817,10 +860,10 @@ arrival-missing = „{ $name }“ ist nicht da und kann also nicht gesendet werd
 ## Einstellungen
 
 set-internet = Internet
+set-general = Allgemein
+set-advanced = Erweitert
 set-relays = Relays
 set-host = Relay anbieten
-set-transfers = Übertragungen
-set-window = Fenster
 set-internet-on = Über das Internet senden und empfangen
 set-internet-hint = Über das Internet gelten Codes zwischen beliebigen Orten, ohne eigenes Relay.
 set-internet-public = Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, begrenzt und ohne Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
@@ -836,7 +879,7 @@ set-proxy = Proxy
 set-proxy-example = keiner, oder der aus der Umgebung
 set-proxy-hint = Relays anderswo werden über ihn erreicht: socks5://host:port, http://host:port oder „off“. Direkte Verbindungen und das Internet gehen an ihm vorbei; für Tor wählen Sie „Nur über ein Relay“ und schalten das Internet aus.
 set-bad-proxy = Schreiben Sie einen Proxy wie socks5://host:1080 oder http://name:passwort@host:3128, oder off.
-set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Verwendet wird das erste der Liste, das erreichbar ist; wer empfängt, fragt alle. Solange das Internet eingeschaltet ist, ist keines nötig.
+set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Caiman verwendet das erste, das antwortet; beim Empfangen fragt es alle. Solange das Internet eingeschaltet ist, ist keines nötig.
 set-add-relay = Relay hinzufügen
 set-new-relay = Neues Relay
 set-raise = { $name } nach oben
@@ -848,7 +891,7 @@ set-in-use = wird verwendet
 set-good = Erreichbar, { $latency } ms
 set-good-password = Erreichbar, { $latency } ms, Passwort stimmt
 set-address = Adresse
-set-address-hint = Host oder Host:Port
+set-address-hint = Host, Host:Port oder was der Betreiber kopiert hat
 set-bad-address = Schreiben Sie Host oder Host:Port, zum Beispiel relay.example.org:27001.
 set-name = Name
 set-name-hint = Das sieht die andere Person. Ist das Feld leer, gilt der Name, den das System diesem Computer gibt.
@@ -861,10 +904,13 @@ set-show-passwords = Passwörter zeigen
 set-host-hint = Lassen Sie hier ein Relay laufen, damit andere Dateien über diesen Computer bewegen können. Es sieht weder Namen noch Inhalte und schreibt nichts auf die Festplatte.
 set-host-start = Relay starten
 set-host-stop = Relay beenden
-set-host-runs = Das Relay läuft auf Port { $ports }.
+set-host-runs = Das Relay läuft auf den Ports { $ports }.
+set-host-will-use = Es wird die Ports { $ports } verwenden.
+set-copy-all = Adresse und Passwort
+set-copy-relay = Adresse und Passwort von { $address } kopieren
 set-host-stopping = Das Relay lässt laufende Übertragungen enden, dann hört es auf.
-set-host-at-start = Mit dem Fenster starten
-set-host-restart = Beenden und starten Sie das Relay, damit das gilt.
+set-host-at-start = Mit Caiman starten
+set-host-restart = Starten Sie das Relay neu, damit das gilt.
 set-host-local = Andere in Ihrem Netz erreichen es unter diesen Adressen.
 set-host-public = Andere erreichen es unter diesen Adressen, wenn keine Firewall dazwischen ist.
 set-host-nobody = Dieser Computer ist in keinem Netz: Niemand sonst kann es jetzt erreichen.
@@ -876,10 +922,10 @@ set-bad-ports = Schreiben Sie Ports wie 27002-27009, oder none.
 set-words = Wörter im Code
 set-words-hint = Vier sind sicher: Ein Code gilt einmal und erlaubt drei Versuche.
 set-receivers = Empfänger
-set-receivers-hint = Zu wie vielen Personen ein Code führt, jede mit einer eigenen Übertragung. Sonst zu einer.
+set-receivers-hint = Wie viele Personen einen Code verwenden können.
 set-lanes = Verbindungen
-set-lanes-hint = Höchstens so viele zugleich für eine Übertragung. Sie beginnt mit acht und nimmt mehr, wo das schneller geht.
-set-path = Wege
+set-lanes-hint = Höchstens so viele Verbindungen nebeneinander je Übertragung.
+set-path = Verbindungsweg
 set-path-automatic = Automatisch
 set-path-local = Lokales Netz
 set-path-relay = Relay
@@ -894,6 +940,12 @@ set-rate = Tempolimit
 set-no-limit = keins, oder etwa 5 MB/s
 set-bad-rate = Schreiben Sie ein Tempo wie 5 MB/s oder 500 kB/s, oder nichts.
 set-keep-awake = Computer wach halten, solange Dateien unterwegs sind
+set-closing = Fenster schließen
+set-closing-ask = Fragt
+set-closing-keep = Lässt Caiman laufen
+set-closing-quit = Beendet Caiman
+set-closing-hint = Solange ein Code wartet, Ihr Relay läuft oder Dateien unterwegs sind. Ist nichts zu verlieren, endet Caiman immer.
+set-at-login = Bei der Anmeldung starten
 set-look = Aussehen
 set-look-system = Wie das System
 set-look-light = Hell
@@ -904,18 +956,24 @@ set-language-system = Wie das System
 set-motion = Bewegung
 set-motion-system = Wie das System
 set-motion-less = Weniger
-set-motion-full = Alle
+set-motion-full = Normal
 set-notifications = Melden, wenn im Hintergrund etwas geschieht
 set-system = Fenstersystem
 set-system-automatic = Automatisch
-set-system-hint = X11 hilft, wo das Ablegen von Dateien auf dem Fenster nicht geht. Es gilt ab dem nächsten Start.
+set-system-hint = X11 hilft, wo das Ablegen von Dateien auf dem Fenster nicht geht. Gilt nach einem Neustart.
 releases = Veröffentlichungen
 licences = Lizenzen
 
 ## Verlauf
 
-history-empty = Was Sie senden und empfangen, steht hier, sobald es durch ist.
+history-empty = Hier steht, was fertig übertragen ist.
 history-clear = Verlauf leeren
+history-question = Verlauf leeren?
+history-keep = Behalten
+history-means = { $count ->
+    [one] Ein Eintrag wird aus der Liste entfernt. Dateien bleiben, wo sie sind.
+   *[other] { $count } Einträge werden aus der Liste entfernt. Dateien bleiben, wo sie sind.
+}
 history-forget = { $name } aus dem Verlauf entfernen
 history-sent = { $side ->
     [named] An { $who } gesendet

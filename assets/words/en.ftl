@@ -29,7 +29,7 @@ relay-bad = not reachable
 relay-unusable = can't be used
 lead = Where codes work
 lead-anywhere = Anywhere
-lead-nearby = Local network only
+lead-nearby = Same network only
 lead-nowhere = Offline
 lead-anywhere-hint = Codes work from anywhere, over the internet. Click for the settings.
 lead-relay-only-hint = Codes work from anywhere. As set, everything goes through relays on the internet. Click for the settings.
@@ -48,11 +48,12 @@ internet-change = Change in the settings
 
 send = Send
 drop-here = Drop files or folders
-drop-hint = Encrypted from here to the other computer
-drop-hint-local = Encrypted, to any computer that can reach this one
+drop-hint = End-to-end encrypted
 choose-files = Choose files
 choose-folder = Choose folder
 paste = Paste
+write-text = Write a text
+drop-more = Drop more files or folders
 drop-to-send = Drop to send
 drop-to-follow = Drop to send to the same person
 drop-to-add = Drop to add to this send
@@ -68,7 +69,11 @@ drop-lost = Nothing of this drag can be taken, because these can't be sent from 
 drop-unreadable = The other program didn't say which files these are. Use “Choose files” instead.
 pick-files = Choose files to send
 pick-folder = Choose a folder to send
-nothing-to-paste = The clipboard holds neither files nor text.
+text-to-send = A text to send
+text-hint = Type or paste a text here
+text-means = The other person gets exactly this text.
+text-send = Get a code
+nothing-to-paste = The clipboard holds no files, no text and no picture.
 no-file-dialog = This desktop shows no file dialog. It needs “zenity” or a desktop portal with a file chooser, for example “xdg-desktop-portal-gtk”.
 late-file-dialog = If no file dialog has appeared, the desktop portal doesn't answer.
 without-file-dialog = You can drop files onto the window, copy them in a file manager and paste them here, or start “caiman FILE…”.
@@ -159,44 +164,65 @@ not-discarded-in-use = What has arrived of { $name } is in use by a transfer, or
 
 code-coming = Getting a code…
 copy-code = Copy code
-copy-link = Copy invite link
+copy-invitation = Copy invitation
+invitation = 
+    I want to send you something with Caiman, a free program that sends files straight from one computer to another, end-to-end encrypted and without an account.
+    1. { $get }
+    2. Under “Receive”, type this code: { $code }
+    Once Caiman is installed, this link does the same: { $link }
+invitation-get = Get Caiman here and open it: { $address }
+invitation-install = Install Caiman and open it.
 show-qr = QR code
 hide-qr = Hide QR code
 qr-name = QR code of the invite link
 add-files = Add files
 show-list = Show list
 hide-list = Hide list
-pass-on = Read the four words to the other person, or send them the invite link. The code works once.
-pass-on-local = On your network the four words are enough. Anyone else needs the invite link, which says where this computer is. The code works once.
-pass-on-link = Send the invite link to the other person; it says where this computer is. The code works once.
+show-text = Show the text
+hide-text = Hide the text
+remove-named = Don't send { $name }
+options = Options
+receivers-means = Another number makes a new code.
+no-limit = No limit
+expires = Code expires
+expires-never = never
+expires-after = after { $time }
+expired = Nobody has received { $name } in time, so its code has expired. Nothing was sent.
+works-once = works once
+works-anywhere = works anywhere
+works-nearby = same network only
+works-reachable = wherever this computer can be reached
+works-at-relay = through { $relay }
+pass-on = Tell them the code, or send the invitation.
+pass-on-local = Same network: tell them the code. Elsewhere: send the invitation, whose link says where this computer is.
+pass-on-link = Send the invitation: its link says where this computer is.
 receiver-named = Receiver { $number }
-for-several = The code works for { $most } people. { $came ->
-    [0] Nobody has used it yet.
-    [one] One has used it.
-   *[other] { $came } have used it.
+for-several = works for { $most } people, { $came ->
+    [0] nobody has come yet
+    [one] one has come
+   *[other] { $came } have come
 }
 asked-by-itself = The person who is getting the other files is asked as soon as those are accepted. No code is needed.
-pass-on-several = Read the four words to the others, or send them the invite link. Each of them gets a transfer of their own.
 strangers = { $count ->
     [one] Something answered in the sender's place without knowing the code. It had one guess at the code and learned nothing else.
    *[other] { $count } times, something answered in the sender's place without knowing the code. Each time it had one guess at the code and learned nothing else.
 }
 wrong-try = Someone tried a wrong code. { $left ->
-    [one] One more wrong code and this one is retired.
-   *[other] { $left } more wrong codes and this one is retired.
+    [one] After one more, the code stops working.
+   *[other] After { $left } more, the code stops working.
 }
-code-retired = Three wrong codes were tried, so this code is retired. Nothing was sent.
+code-retired = Three wrong codes were tried, so this code no longer works. Nothing was sent.
 came-older = Someone tried to receive with an older Caiman. Ask them to update it; the code still works.
 receiver-lost = A receiver came and was lost before it answered. The code works again.
 came-newer = Someone tried to receive with a newer Caiman. Update Caiman on this computer, then send again.
-reach-local = Goes through this computer: anyone on your network can receive.
-reach-public = Goes through this computer: anyone who can reach it can receive, unless a firewall blocks them.
+reach-local = Only people on your network who have the code can receive.
+reach-public = Works on your network, and wherever this computer can be reached.
 local-for-now = Only on the local network for now. { $why } Caiman keeps trying the relays.
 local-looking = Only on the local network for now. Looking for the relay…
 reach-nobody = This computer has no address to pass on: only programs on it, and computers that are connected to it directly, can receive.
-add-relay-for-all = Add a relay to reach everyone else
-internet-for-all = Switch on the internet to reach everyone else
-route-for-all = Change the route to reach everyone else
+add-relay-for-all = Set up sending over the internet
+internet-for-all = Switch on sending over the internet
+route-for-all = Change the route to send over the internet
 online-soon = Getting ready for the internet…
 online-reachable = Works from anywhere
 online-only-nearby = Only on the local network: no relay on the internet answers. Tried again by itself.
@@ -758,9 +784,26 @@ notify-trouble = { $name }: something went wrong
 awake-why = Files are moving
 quit-question = Files are still moving
 quit-question-resting = Transfers are not finished yet
-quit-means = If you close Caiman now, the transfers stop. What has arrived is kept: when it is sent again, only what is missing is transferred.
-quit-stay = Keep going
-quit-anyway = Close anyway
+quit-question-waiting = Close Caiman?
+quit-codes = { $count ->
+    [one] A code is still waiting. Once Caiman has quit, nobody can receive with it.
+   *[other] { $count } codes are still waiting. Once Caiman has quit, nobody can receive with them.
+}
+quit-relay = Your relay is running. Once Caiman has quit, nobody can use it.
+quit-means = Transfers stop. You can continue later with a new code.
+quit-stay = Keep running
+quit-anyway = Quit
+quit-keep-means = “Keep running” puts the window away. Where the desktop has a tray, Caiman's icon there brings it back.
+quit-remember = Don't ask again
+waiting-codes = { $count ->
+    [one] One code is waiting
+   *[other] { $count } codes are waiting
+}
+waiting-relay = Your relay is running
+waiting-transfers = Files are moving
+tray-open = Open Caiman
+tray-quit = Quit
+login-failed = Whether Caiman starts with your session can't be changed: { $detail }
 settings-problem = Not all of the settings could be read. { $detail }
 history-problem = Not all of the history could be read. { $detail }
 store-unreadable = { $path } can't be read: { $cause } It is left as it is, and nothing is saved until it can be read.
@@ -815,10 +858,10 @@ arrival-missing = “{ $name }” doesn't exist, so it can't be sent.
 ## Settings
 
 set-internet = Internet
+set-general = General
+set-advanced = Advanced
 set-relays = Relays
 set-host = Host a relay
-set-transfers = Transfers
-set-window = Window
 set-internet-on = Send and receive over the internet
 set-internet-hint = Over the internet, codes work between any two homes, without a relay of your own.
 set-internet-public = Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, rate-limited and without any promise. They see addresses, times and amounts, never names or contents.
@@ -834,7 +877,7 @@ set-proxy = Proxy
 set-proxy-example = none, or what the environment names
 set-proxy-hint = Relays elsewhere are reached through it: socks5://host:port, http://host:port, or “off”. Direct connections and the internet go around it; for Tor, choose “Only through a relay” and switch the internet off.
 set-bad-proxy = Enter a proxy such as socks5://host:1080 or http://user:password@host:3128, or off.
-set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first relay of the list that can be reached; when receiving, it asks all of them. While the internet is on, none is needed.
+set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first one that answers; when receiving, it asks all of them. While the internet is on, none is needed.
 set-add-relay = Add relay
 set-new-relay = New relay
 set-raise = Move { $name } up
@@ -846,7 +889,7 @@ set-in-use = in use
 set-good = Reachable, { $latency } ms
 set-good-password = Reachable, { $latency } ms, password accepted
 set-address = Address
-set-address-hint = host or host:port
+set-address-hint = host, host:port, or what the relay's owner has copied
 set-bad-address = Enter a host or host:port, for example relay.example.org:27001.
 set-name = Name
 set-name-hint = What the other side sees. If this is empty, it is what the system calls this computer.
@@ -859,10 +902,13 @@ set-show-passwords = Show passwords
 set-host-hint = Run a relay here so that others can transfer files through this computer. It sees neither names nor contents, and writes nothing to disk.
 set-host-start = Start relay
 set-host-stop = Stop relay
-set-host-runs = The relay is running on port { $ports }.
+set-host-runs = The relay is running on ports { $ports }.
+set-host-will-use = It will use the ports { $ports }.
+set-copy-all = Address and password
+set-copy-relay = Copy address and password of { $address }
 set-host-stopping = The relay lets running transfers finish, then stops.
-set-host-at-start = Start with the window
-set-host-restart = Stop and start the relay for this to take effect.
+set-host-at-start = Start when Caiman opens
+set-host-restart = Restart the relay to apply this.
 set-host-local = Others on your network can reach it at these addresses.
 set-host-public = Others can reach it at these addresses, unless a firewall blocks them.
 set-host-nobody = This computer is on no network, so nobody else can reach it now.
@@ -874,10 +920,10 @@ set-bad-ports = Enter ports such as 27002-27009, or none.
 set-words = Words in a code
 set-words-hint = Four words are safe: a code works once and allows three tries.
 set-receivers = Receivers
-set-receivers-hint = How many people one code works for, each with a transfer of their own. Usually one.
+set-receivers-hint = How many people can use one code.
 set-lanes = Connections
-set-lanes-hint = The most connections that one transfer uses at once. It begins with eight and takes more where they make it faster.
-set-path = Route
+set-lanes-hint = The most parallel connections of one transfer.
+set-path = Connection route
 set-path-automatic = Automatic
 set-path-local = Local network
 set-path-relay = Relay
@@ -892,6 +938,12 @@ set-rate = Speed limit
 set-no-limit = no limit, or for example 5 MB/s
 set-bad-rate = Enter a speed such as 5 MB/s or 500 kB/s, or leave this empty.
 set-keep-awake = Keep the computer awake during transfers
+set-closing = Closing the window
+set-closing-ask = Asks
+set-closing-keep = Keeps Caiman running
+set-closing-quit = Quits
+set-closing-hint = While a code waits, your relay runs or files move. With nothing to lose, Caiman always quits.
+set-at-login = Start when you log in
 set-look = Appearance
 set-look-system = Same as the system
 set-look-light = Light
@@ -902,18 +954,24 @@ set-language-system = Same as the system
 set-motion = Motion
 set-motion-system = Same as the system
 set-motion-less = Less
-set-motion-full = Full
+set-motion-full = Normal
 set-notifications = Notify when something happens in the background
 set-system = Window system
 set-system-automatic = Automatic
-set-system-hint = X11 helps where dropping files on the window doesn't work. It takes effect at the next start.
+set-system-hint = X11 helps where dropping files on the window doesn't work. Takes effect after a restart.
 releases = Releases
 licences = Licences
 
 ## History
 
-history-empty = What you send and receive is listed here once it is done.
+history-empty = Finished transfers appear here.
 history-clear = Clear history
+history-question = Clear the history?
+history-keep = Keep it
+history-means = { $count ->
+    [one] One entry is removed from the list. Files stay where they are.
+   *[other] { $count } entries are removed from the list. Files stay where they are.
+}
 history-forget = Remove { $name } from the history
 history-sent = { $side ->
     [named] Sent to { $who }

@@ -31,7 +31,7 @@ relay-bad = injoignable
 relay-unusable = inutilisable
 lead = Portée des codes
 lead-anywhere = Partout
-lead-nearby = Réseau local seulement
+lead-nearby = Même réseau seulement
 lead-nowhere = Hors ligne
 lead-anywhere-hint = Les codes fonctionnent partout, par Internet. Cliquez pour ouvrir les paramètres.
 lead-relay-only-hint = Les codes fonctionnent partout. Selon vos paramètres, tout passe par des relais sur Internet. Cliquez pour les ouvrir.
@@ -50,11 +50,12 @@ internet-change = Changer dans les paramètres
 
 send = Envoyer
 drop-here = Déposez des fichiers ou des dossiers
-drop-hint = Chiffré d’ici jusqu’à l’autre ordinateur
-drop-hint-local = Chiffré, vers tout ordinateur qui peut joindre celui-ci
+drop-hint = Chiffré de bout en bout
 choose-files = Choisir des fichiers
 choose-folder = Choisir un dossier
 paste = Coller
+write-text = Écrire un texte
+drop-more = Déposez d’autres fichiers ou dossiers
 drop-to-send = Déposez pour envoyer
 drop-to-follow = Déposez pour envoyer à la même personne
 drop-to-add = Déposez pour ajouter à cet envoi
@@ -73,7 +74,11 @@ drop-lost = Rien de ce que vous faites glisser ne peut être pris, car ceci ne p
 drop-unreadable = L’autre programme n’a pas dit de quels fichiers il s’agit. Utilisez plutôt « Choisir des fichiers ».
 pick-files = Choisir les fichiers à envoyer
 pick-folder = Choisir le dossier à envoyer
-nothing-to-paste = Le presse-papiers ne contient ni fichiers ni texte.
+text-to-send = Un texte à envoyer
+text-hint = Écrivez ou collez un texte ici
+text-means = L’autre personne reçoit exactement ce texte.
+text-send = Obtenir un code
+nothing-to-paste = Le presse-papiers ne contient ni fichier, ni texte, ni image.
 no-file-dialog = Ce bureau n’affiche pas de boîte de dialogue pour choisir des fichiers. Il lui faut « zenity » ou un portail de bureau qui en propose une, par exemple « xdg-desktop-portal-gtk ».
 late-file-dialog = Si aucune boîte de dialogue n’est apparue, le portail de bureau ne répond pas.
 without-file-dialog = Vous pouvez déposer des fichiers sur la fenêtre, les copier dans un gestionnaire de fichiers et les coller ici, ou lancer « caiman FICHIER… ».
@@ -164,44 +169,65 @@ not-discarded-in-use = Ce qui est arrivé de « { $name } » est utilisé par 
 
 code-coming = Obtention d’un code…
 copy-code = Copier le code
-copy-link = Copier le lien d’invitation
+copy-invitation = Copier l’invitation
+invitation = 
+    Je veux vous envoyer quelque chose avec Caiman, un logiciel libre qui envoie des fichiers directement d’un ordinateur à l’autre, chiffrés de bout en bout et sans compte.
+    1. { $get }
+    2. Sous « Recevoir », tapez ce code : { $code }
+    Une fois Caiman installé, ce lien suffit aussi : { $link }
+invitation-get = Téléchargez Caiman ici et ouvrez-le : { $address }
+invitation-install = Installez Caiman et ouvrez-le.
 show-qr = QR code
 hide-qr = Masquer le QR code
 qr-name = QR code du lien d’invitation
 add-files = Ajouter des fichiers
 show-list = Afficher la liste
 hide-list = Masquer la liste
-pass-on = Lisez les quatre mots à l’autre personne, ou envoyez-lui le lien d’invitation. Le code ne sert qu’une fois.
-pass-on-local = Sur votre réseau, les quatre mots suffisent. Ailleurs, il faut le lien d’invitation, qui dit où se trouve cet ordinateur. Le code ne sert qu’une fois.
-pass-on-link = Envoyez le lien d’invitation à l’autre personne ; il dit où se trouve cet ordinateur. Le code ne sert qu’une fois.
+show-text = Afficher le texte
+hide-text = Masquer le texte
+remove-named = Ne pas envoyer « { $name } »
+options = Options
+receivers-means = Un autre nombre donne un nouveau code.
+no-limit = Sans limite
+expires = Expiration du code
+expires-never = jamais
+expires-after = après { $time }
+expired = Personne n’a reçu { $name } à temps : le code a donc expiré. Rien n’a été envoyé.
+works-once = ne sert qu’une fois
+works-anywhere = fonctionne partout
+works-nearby = même réseau seulement
+works-reachable = partout d’où cet ordinateur peut être joint
+works-at-relay = par { $relay }
+pass-on = Dites le code à l’autre personne, ou envoyez-lui l’invitation.
+pass-on-local = Sur le même réseau : dites le code. Ailleurs : envoyez l’invitation, dont le lien dit où se trouve cet ordinateur.
+pass-on-link = Envoyez l’invitation : son lien dit où se trouve cet ordinateur.
 receiver-named = Destinataire { $number }
-for-several = Le code est valable pour { $most } personnes. { $came ->
-    [0] Personne ne l’a encore utilisé.
-    [one] Une personne l’a utilisé.
-   *[other] { $came } personnes l’ont utilisé.
+for-several = valable pour { $most } personnes, { $came ->
+    [0] personne n’est encore venu
+    [one] une est venue
+   *[other] { $came } sont venues
 }
 asked-by-itself = La question sera posée à la personne qui reçoit les autres fichiers dès qu’elle les aura acceptés. Aucun code n’est nécessaire.
-pass-on-several = Lisez les quatre mots aux autres personnes, ou envoyez-leur le lien d’invitation. Chacune a son propre transfert.
 strangers = { $count ->
     [one] Un inconnu a répondu à la place de l’expéditeur sans connaître le code. Il a pu tenter une fois de le deviner et n’a rien appris d’autre.
    *[other] À { $count } reprises, un inconnu a répondu à la place de l’expéditeur sans connaître le code. Chaque fois, il a pu tenter une fois de le deviner et n’a rien appris d’autre.
 }
 wrong-try = Quelqu’un a essayé un code incorrect. { $left ->
-    [one] Encore un code incorrect, et celui-ci sera révoqué.
-   *[other] Encore { $left } codes incorrects, et celui-ci sera révoqué.
+    [one] Encore un, et le code ne fonctionnera plus.
+   *[other] Encore { $left }, et le code ne fonctionnera plus.
 }
-code-retired = Trois codes incorrects ont été essayés : ce code est donc révoqué. Rien n’a été envoyé.
+code-retired = Trois codes incorrects ont été essayés : ce code ne fonctionne donc plus. Rien n’a été envoyé.
 came-older = Quelqu’un a essayé de recevoir avec un Caiman plus ancien. Demandez-lui de le mettre à jour ; le code fonctionne toujours.
 receiver-lost = Un destinataire est arrivé, mais la connexion a été perdue avant sa réponse. Le code fonctionne à nouveau.
 came-newer = Quelqu’un a essayé de recevoir avec un Caiman plus récent. Mettez Caiman à jour sur cet ordinateur, puis envoyez à nouveau.
-reach-local = Passe par cet ordinateur : tout le monde sur votre réseau peut recevoir.
-reach-public = Passe par cet ordinateur : toute personne qui peut le joindre peut recevoir, sauf si un pare-feu l’en empêche.
+reach-local = Seules les personnes de votre réseau qui ont le code peuvent recevoir.
+reach-public = Fonctionne sur votre réseau, et partout d’où cet ordinateur peut être joint.
 local-for-now = Pour l’instant, sur le réseau local seulement. { $why } Caiman continue d’essayer les relais.
 local-looking = Pour l’instant, sur le réseau local seulement. Recherche du relais…
 reach-nobody = Cet ordinateur n’a pas d’adresse à communiquer : seuls ses propres programmes et les ordinateurs qui lui sont directement reliés peuvent recevoir.
-add-relay-for-all = Ajouter un relais pour joindre tous les autres
-internet-for-all = Activer Internet pour joindre tous les autres
-route-for-all = Changer d’itinéraire pour joindre tous les autres
+add-relay-for-all = Configurer l’envoi par Internet
+internet-for-all = Activer l’envoi par Internet
+route-for-all = Changer d’itinéraire pour envoyer par Internet
 online-soon = Préparation pour Internet…
 online-reachable = Fonctionne partout
 online-only-nearby = Sur le réseau local seulement : aucun relais ne répond sur Internet. Caiman continue d’essayer.
@@ -768,9 +794,26 @@ notify-trouble = { $name } : un problème est survenu
 awake-why = Des fichiers sont en cours de transfert
 quit-question = Des fichiers sont encore en cours de transfert
 quit-question-resting = Des transferts ne sont pas encore terminés
-quit-means = Si vous fermez Caiman maintenant, les transferts s’arrêtent. Ce qui est arrivé est conservé : lors d’un nouvel envoi, seul ce qui manque est transféré.
-quit-stay = Continuer
-quit-anyway = Fermer quand même
+quit-question-waiting = Fermer Caiman ?
+quit-codes = { $count ->
+    [one] Un code attend encore. Une fois Caiman quitté, personne ne pourra plus recevoir avec lui.
+   *[other] { $count } codes attendent encore. Une fois Caiman quitté, personne ne pourra plus recevoir avec eux.
+}
+quit-relay = Votre relais fonctionne. Une fois Caiman quitté, personne ne pourra plus l’utiliser.
+quit-means = Les transferts s’arrêtent. Vous pourrez les continuer plus tard avec un nouveau code.
+quit-stay = Continuer en arrière-plan
+quit-anyway = Quitter
+quit-keep-means = « Continuer en arrière-plan » range la fenêtre. Si le bureau a une zone de notification, l’icône de Caiman y permet de la rouvrir.
+quit-remember = Ne plus demander
+waiting-codes = { $count ->
+    [one] Un code attend
+   *[other] { $count } codes attendent
+}
+waiting-relay = Votre relais fonctionne
+waiting-transfers = Des fichiers sont en cours de transfert
+tray-open = Ouvrir Caiman
+tray-quit = Quitter
+login-failed = Le démarrage de Caiman à l’ouverture de session n’a pas pu être modifié : { $detail }
 settings-problem = Une partie des paramètres n’a pas pu être lue. { $detail }
 history-problem = Une partie de l’historique n’a pas pu être lue. { $detail }
 store-unreadable = { $path } ne peut pas être lu : { $cause } Le fichier reste tel quel, et rien n’est enregistré tant qu’il ne peut pas être lu.
@@ -825,10 +868,10 @@ arrival-missing = « { $name } » n’existe pas et ne peut donc pas être env
 ## Paramètres
 
 set-internet = Internet
+set-general = Général
+set-advanced = Avancé
 set-relays = Relais
 set-host = Héberger un relais
-set-transfers = Transferts
-set-window = Fenêtre
 set-internet-on = Envoyer et recevoir par Internet
 set-internet-hint = Par Internet, les codes fonctionnent entre deux foyers quelconques, sans relais à installer.
 set-internet-public = Quand deux ordinateurs ne peuvent pas se joindre, des relais publics transmettent les données chiffrées. Ils sont exploités par number 0, gratuits, à débit limité et sans aucune garantie. Ils voient des adresses, des heures et des volumes, jamais de noms ni de contenus.
@@ -844,7 +887,7 @@ set-proxy = Proxy
 set-proxy-example = aucun, ou celui de l’environnement
 set-proxy-hint = Les relais situés ailleurs sont joints par ce proxy : socks5://host:port, http://host:port, ou « off ». Les connexions directes et Internet ne passent pas par lui ; pour Tor, choisissez l’itinéraire « Relais » et désactivez Internet.
 set-bad-proxy = Saisissez un proxy comme socks5://host:1080 ou http://user:password@host:3128, ou off.
-set-relays-hint = Un relais relie deux ordinateurs qui ne peuvent pas se joindre. Il ne voit ni noms ni contenus. Caiman utilise le premier relais joignable de la liste ; pour recevoir, il les interroge tous. Tant qu’Internet est activé, aucun n’est nécessaire.
+set-relays-hint = Un relais relie deux ordinateurs qui ne peuvent pas se joindre. Il ne voit ni les noms ni les contenus. Caiman utilise le premier qui répond ; pour recevoir, il les interroge tous. Tant qu’Internet est activé, aucun n’est nécessaire.
 set-add-relay = Ajouter un relais
 set-new-relay = Nouveau relais
 set-raise = Monter « { $name } »
@@ -856,7 +899,7 @@ set-in-use = utilisé
 set-good = Joignable, { $latency } ms
 set-good-password = Joignable, { $latency } ms, mot de passe accepté
 set-address = Adresse
-set-address-hint = hôte ou hôte:port
+set-address-hint = hôte, hôte:port, ou ce que le responsable a copié
 set-bad-address = Saisissez un hôte ou hôte:port, par exemple relay.example.org:27001.
 set-name = Nom
 set-name-hint = C’est ce que voit l’autre personne. Si ce champ est vide, c’est le nom que le système donne à cet ordinateur.
@@ -869,10 +912,13 @@ set-show-passwords = Afficher les mots de passe
 set-host-hint = Faites fonctionner un relais ici pour que d’autres puissent transférer des fichiers par cet ordinateur. Il ne voit ni noms ni contenus, et n’écrit rien sur le disque.
 set-host-start = Démarrer le relais
 set-host-stop = Arrêter le relais
-set-host-runs = Le relais fonctionne sur le port { $ports }.
+set-host-runs = Le relais fonctionne sur les ports { $ports }.
+set-host-will-use = Il utilisera les ports { $ports }.
+set-copy-all = Adresse et mot de passe
+set-copy-relay = Copier l’adresse et le mot de passe de { $address }
 set-host-stopping = Le relais laisse les transferts en cours se terminer, puis s’arrête.
-set-host-at-start = Démarrer avec la fenêtre
-set-host-restart = Arrêtez et démarrez le relais pour appliquer ce changement.
+set-host-at-start = Démarrer avec Caiman
+set-host-restart = Redémarrez le relais pour appliquer ce changement.
 set-host-local = D’autres personnes de votre réseau peuvent le joindre à ces adresses.
 set-host-public = D’autres personnes peuvent le joindre à ces adresses, sauf si un pare-feu les en empêche.
 set-host-nobody = Cet ordinateur n’est sur aucun réseau : personne d’autre ne peut le joindre pour l’instant.
@@ -884,9 +930,9 @@ set-bad-ports = Saisissez des ports comme 27002-27009, ou none.
 set-words = Mots par code
 set-words-hint = Quatre mots sont sûrs : un code ne sert qu’une fois et autorise trois essais.
 set-receivers = Destinataires
-set-receivers-hint = Pour combien de personnes un code est valable, chacune avec son propre transfert. En général une seule.
+set-receivers-hint = Combien de personnes peuvent utiliser un code.
 set-lanes = Connexions
-set-lanes-hint = Le nombre maximal de connexions qu’un transfert utilise à la fois. Il commence avec huit et en prend plus là où elles l’accélèrent.
+set-lanes-hint = Le plus grand nombre de connexions parallèles d’un transfert.
 set-path = Itinéraire
 set-path-automatic = Automatique
 set-path-local = Réseau local
@@ -902,6 +948,12 @@ set-rate = Limite de débit
 set-no-limit = aucune, ou par exemple 5 Mo/s
 set-bad-rate = Saisissez un débit comme 5 Mo/s ou 500 ko/s, ou laissez ce champ vide.
 set-keep-awake = Empêcher la mise en veille pendant les transferts
+set-closing = Fermer la fenêtre
+set-closing-ask = Demande
+set-closing-keep = Laisse Caiman en marche
+set-closing-quit = Quitte Caiman
+set-closing-hint = Tant qu’un code attend, que votre relais fonctionne ou que des fichiers sont en cours de transfert. S’il n’y a rien à perdre, Caiman quitte toujours.
+set-at-login = Démarrer à l’ouverture de session
 set-look = Apparence
 set-look-system = Comme le système
 set-look-light = Claire
@@ -912,18 +964,24 @@ set-language-system = Comme le système
 set-motion = Animations
 set-motion-system = Comme le système
 set-motion-less = Réduites
-set-motion-full = Complètes
+set-motion-full = Normales
 set-notifications = Avertir quand quelque chose se passe en arrière-plan
 set-system = Système de fenêtres
 set-system-automatic = Automatique
-set-system-hint = X11 aide là où il n’est pas possible de déposer des fichiers sur la fenêtre. Le changement s’applique au prochain lancement.
+set-system-hint = X11 aide là où il n’est pas possible de déposer des fichiers sur la fenêtre. S’applique après un redémarrage.
 releases = Versions
 licences = Licences
 
 ## Historique
 
-history-empty = Ce que vous envoyez et recevez figure ici une fois terminé.
+history-empty = Les transferts terminés apparaissent ici.
 history-clear = Effacer l’historique
+history-question = Effacer l’historique ?
+history-keep = Le garder
+history-means = { $count ->
+    [one] Une entrée est retirée de la liste. Les fichiers restent où ils sont.
+   *[other] { $count } entrées sont retirées de la liste. Les fichiers restent où ils sont.
+}
 history-forget = Retirer « { $name } » de l’historique
 history-sent = { $side ->
     [named] Envoyé à { $who }

@@ -8,9 +8,11 @@
 //! - `fuzzing`: what has to hold for any bytes from other programs; only tests call it
 //! - `instance`: one window for each user
 //! - `launch`: opening the window on a screen
+//! - `login`: starting with the user's session
 //! - `paste`: which keys paste
 //! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
+//! - `tray`: the icon in the tray
 //! - `uri`: `file:` addresses
 //! - `viewer`: opening files, on Linux
 
@@ -23,10 +25,12 @@ pub(super) mod drops;
 pub(crate) mod fuzzing;
 pub(super) mod instance;
 pub(super) mod launch;
+mod login;
 pub(super) mod paste;
 #[cfg(target_os = "linux")]
 mod portal;
 pub(super) mod system;
+pub(super) mod tray;
 mod uri;
 #[cfg(target_os = "linux")]
 mod viewer;

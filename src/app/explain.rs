@@ -24,7 +24,7 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
-pub(super) use amounts::amount;
+pub(super) use amounts::{amount, duration};
 #[cfg(target_os = "linux")]
 pub(super) use drops::dropped;
 pub(super) use ends::{broke, done, is_wish, report, tone_of_end};
@@ -34,9 +34,11 @@ pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kep
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use peer::{about, sentence};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
-#[cfg(test)]
-pub(super) use progress::stall;
 pub(super) use progress::{
-    lost_while_paused, moving_files, path, phase, progress, refused_port, standstill, totals,
+    lost_while_paused, moving_files, path, progress, refused_port, standstill, totals,
 };
-pub(super) use reach::{codes_lead, host_reach, online, only_here};
+#[cfg(test)]
+pub(super) use progress::{phase, stall};
+pub(super) use reach::{
+    at_stake, codes_lead, host_reach, invitation, lost_by_closing, online, only_here, waiting,
+};

@@ -27,6 +27,7 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.take_events(ctx);
         self.take_outside(ctx);
+        self.expire(ctx);
         self.keep_up_appearances(ctx);
     }
 
@@ -52,12 +53,14 @@ impl eframe::App for Window {
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::ClearHistory) => views::history::clear_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Text) => views::text::text_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::Licences) => {
                 let notices = self.notices.get_or_insert_with(Notices::unpack);
                 views::licences::licences_ui(&ctx, notices, &mut view);
             }
             Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
-            Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &mut self.state, &mut view),
             None => {}
         }
         if self.state.dialog != Some(Dialog::Licences) {
@@ -121,8 +124,7 @@ impl Window {
     fn take_outside(&mut self, ctx: &Context) {
         while let Some(arrival) = self.listener.as_ref().and_then(Listener::next) {
             self.arrived(ctx, arrival);
-            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
-            ctx.send_viewport_cmd(ViewportCommand::Focus);
+            self.come_back(ctx);
         }
         // The desktop answers twice, perhaps within one frame, and the first answer doesn't know the colours yet.
         if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_iter().last()) {
@@ -153,6 +155,8 @@ impl Window {
             self.desk.ask(if wants_awake { Job::StayAwake(why()) } else { Job::MaySleep });
             self.is_awake = wants_awake;
         }
+        self.keep_tray();
+        self.recheck_relay(ctx);
         if self.state.has_clock(now) {
             ctx.request_repaint_after(TICK);
         }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2, ViewportCommand};
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2};
 
 #[cfg(target_os = "linux")]
 use super::desktop::drops;
@@ -48,9 +48,8 @@ impl Window {
             self.desk.ask(Job::Clipboard(ClipboardUse::Look));
         }
         self.had_focus = has_focus;
-        if closes && self.state.is_under_way() && !self.may_close {
-            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            self.state.dialog = Some(Dialog::Quit);
+        if closes {
+            self.closes(ctx);
         }
         self.take_shortcuts(ctx);
     }

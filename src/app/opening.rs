@@ -1,11 +1,14 @@
 //! The start of the window: what it reads, what it reports about that, and what it sets going.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eframe::egui::Context;
 
 #[cfg(target_os = "linux")]
-use super::desktop::drops;
+use super::desktop::{drops, tray};
 use super::{
     about,
     desktop::{
@@ -18,7 +21,7 @@ use super::{
     frame_times::FrameTimes,
     model::{action::Action, state::State, tone::Tone},
     theme,
-    window::Window,
+    window::{Background, Window},
     words::Words,
 };
 use crate::{engine::Engine, history::History, settings::LoadedSettings};
@@ -86,6 +89,10 @@ impl Window {
             desktop: None,
             wants_less_motion: false,
             size: None,
+            checked_at: Instant::now(),
+            background: Background::Here,
+            shown_in_tray: None,
+            can_hide: true,
         };
         window.apply_appearance(ctx);
         if !past.interrupted.is_empty() {
@@ -114,6 +121,7 @@ impl Window {
         #[cfg(target_os = "linux")]
         {
             self.drops = drops::FileDrops::new(context, wake());
+            self.can_hide = tray::can_hide(context);
         }
     }
 }

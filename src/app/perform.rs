@@ -4,11 +4,13 @@
 //! - `outcomes`: what the desk has done
 //! - `clipboard`: copying, pasting, codes on the clipboard
 //! - `settings`: settings and the relays that they name
+//! - `closing`: what closing the window means, and the program without its window
 //! - `history`: writing down transfers
 //! - `notify`: notifications
 //! - `unfinished`: interrupted transfers
 
 mod clipboard;
+mod closing;
 mod history;
 mod notify;
 mod orders;
@@ -16,7 +18,7 @@ mod outcomes;
 mod settings;
 mod unfinished;
 
-use eframe::egui::{Context, OpenUrl, ViewportCommand};
+use eframe::egui::{Context, OpenUrl};
 
 use super::{
     desktop::{
@@ -50,6 +52,8 @@ impl Window {
             Action::PickDestination(Some(id)) => self.pick(Question::Folder, PickPurpose::SaveOffer(id)),
             Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
             Action::Paste => self.desk.ask(Job::Clipboard(ClipboardUse::Paste)),
+            Action::WriteText => self.show(ctx, Some(Dialog::Text)),
+            Action::SendText => self.send_text(ctx),
             Action::Receive => self.receive(),
             Action::FillCode(text) => self.fill_code(ctx, text),
             Action::CorrectCode(id) => self.correct_code(ctx, id),
@@ -67,6 +71,11 @@ impl Window {
             }
             Action::FoldQr(id) => self.change(id, Card::fold_qr),
             Action::FoldList(id) => self.change(id, |card| card.folds.list = !card.folds.list),
+            Action::FoldOptions(id) => self.change(id, |card| card.folds.options = !card.folds.options),
+            Action::RemoveEntry(id, name) => self.remove_entry(id, name),
+            Action::Limit(id, limit) => self.limit(id, limit),
+            Action::Receivers(id, receivers) => self.renew_for(id, Some(receivers)),
+            Action::Expire(id, after) => self.expire_after(id, after),
             Action::FoldText(id) => self.change(id, |card| card.folds.text = !card.folds.text),
             Action::FoldLeftBehind(id) => {
                 self.change(id, |card| card.folds.left_behind = !card.folds.left_behind);
@@ -75,9 +84,7 @@ impl Window {
             Action::Focused(id) => self.change(id, |card| card.folds.wants_focus = false),
             Action::Accept(id) => self.answer(id, true),
             Action::Decline(id) => self.answer(id, false),
-            Action::Pause(id, is_paused) => {
-                self.command(Command::Pause(id, is_paused));
-            }
+            Action::Pause(id, is_paused) => _ = self.command(Command::Pause(id, is_paused)),
             Action::PauseAll(is_paused) => self.pause_all(is_paused),
             Action::AskStop(id, asks) => self.change(id, |card| card.folds.stop = asks),
             Action::Cancel(id) => {
@@ -94,7 +101,7 @@ impl Window {
                     other => self.send(other, None),
                 }
             }
-            Action::Renew(id) => self.renew(id),
+            Action::Renew(id) => self.renew_for(id, None),
             Action::Resume(resume) => self.resume(ctx, resume),
             Action::ForgetResume => {
                 self.state.unfinished.resume = None;
@@ -120,10 +127,9 @@ impl Window {
             }
             Action::CheckRelay => self.check_relay(),
             Action::Browse(address) => ctx.open_url(OpenUrl::new_tab(address)),
-            Action::Quit => {
-                self.may_close = true;
-                ctx.send_viewport_cmd(ViewportCommand::Close);
-            }
+            Action::Quit => self.quit(ctx),
+            Action::KeepRunning => self.keep_running(),
+            Action::StartAtLogin(is_on) => self.desk.ask(Job::StartAtLogin(is_on)),
             Action::ForgetHistory(id) => {
                 self.state.history.remove(id);
                 self.save_history();
@@ -131,6 +137,7 @@ impl Window {
             Action::ClearHistory => {
                 self.state.history.clear();
                 self.save_history();
+                self.show(ctx, Some(Dialog::History));
             }
             Action::Settings(action) => self.perform_settings(ctx, action),
             Action::Sheet(id, action) => {
@@ -243,6 +250,7 @@ impl Window {
             self.take_settings(ctx);
         }
         if dialog == Some(Dialog::Settings) {
+            self.desk.ask(Job::LookAtLogin);
             self.state.form.fill(&self.state.settings);
             let is_back = self.state.dialog == Some(Dialog::Licences);
             (self.state.replaces_licences, self.state.form.is_back_from_licences) = (is_back, is_back);

@@ -16,6 +16,7 @@ pub(super) mod receive;
 mod send_card;
 pub(super) mod settings;
 mod taken;
+pub(super) mod text;
 mod transfer;
 mod tree;
 pub(super) mod unfinished;

@@ -29,7 +29,7 @@ pub(super) use button::{Button, Emphasis, focus_ring, fold, icon_button, link, n
 pub(super) use charts::{bar, graph};
 pub(super) use face::{face, face_tile};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
-pub(super) use qr::{qr, qr_side};
+pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
 pub(super) use text::{
     announce, fitting, heading, line, muted, paragraph, plain, small, title, title_with, title_with_face,

@@ -13,7 +13,7 @@ use eframe::egui::{Id, TextureHandle};
 use super::desktop::drops;
 use super::{
     about::Notices,
-    desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop},
+    desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop, tray::TrayContent},
     frame_times::FrameTimes,
     model::{action::Action, state::State},
     views::CardRects,
@@ -69,4 +69,24 @@ pub(super) struct Window {
     pub(super) desktop: Option<Receiver<Desktop>>,
     pub(super) wants_less_motion: bool,
     pub(super) size: Option<WindowSize>,
+    /// When the relay in use was checked last.
+    pub(super) checked_at: Instant,
+    /// Whether the program goes on without its window.
+    pub(super) background: Background,
+    /// What the icon in the tray says; `None` while there is none.
+    pub(super) shown_in_tray: Option<TrayContent>,
+    /// Whether the window system can take a window out of sight and bring it back.
+    pub(super) can_hide: bool,
+}
+
+/// Where the window is while the program goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Background {
+    /// On the screen.
+    #[default]
+    Here,
+    /// Still there, until it is known whether the tray takes an icon.
+    Asked,
+    /// Put away, out of sight or minimised. The user may have brought it back by the desktop's own means.
+    Gone,
 }

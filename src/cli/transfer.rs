@@ -264,7 +264,11 @@ impl CliTransfer {
                 }
             }
             // The headless commands add no paths and look at no other folder, and the conversation handles invitations.
-            Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) | Notice::Invited { .. } => {}
+            Notice::Listed(_)
+            | Notice::Removed(_)
+            | Notice::NotAdded { .. }
+            | Notice::CantUse(_)
+            | Notice::Invited { .. } => {}
             Notice::Acquainted(pair) => self.pair = Some(pair),
             Notice::Offer(offer) => self.take_in(offer),
             Notice::AlreadyHere(here) => self.learn(&here),

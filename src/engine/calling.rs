@@ -64,13 +64,13 @@ pub(super) async fn send_to(
     context: &Context,
 ) -> Result<Report, TransferError> {
     options.connect.patience = options.connect.patience.min(PATIENCE);
-    let (additions, pause) = (input.additions.clone(), input.pause.clone());
+    let (changes, pause) = (input.changes.clone(), input.pause.clone());
     let (mut payload, mut input) = (payload, Some(input));
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let again = payload.again().ok_or_else(cannot_repeat)?;
         let this_time = input.take().unwrap_or_else(|| SenderInput {
-            additions: additions.clone(),
+            changes: changes.clone(),
             pause: pause.clone(),
             invitations: invitation::channel(Succession::default()).0,
         });

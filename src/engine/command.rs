@@ -156,6 +156,11 @@ pub enum Command {
     /// [`Notice::Listed`](crate::engine::Notice::Listed), and by [`Notice::NotAdded`](crate::engine::Notice::NotAdded) for
     /// what can't be added. A send that has ended doesn't answer.
     Add(TaskId, Vec<PathBuf>),
+    /// Remove the entry of this name at the top of a send of files, with everything in it, until its receiver is there;
+    /// answered by [`Notice::Removed`](crate::engine::Notice::Removed). The last one stays.
+    Remove(TaskId, String),
+    /// Limit the speed of a send from now on, in bytes a second; `None` for no limit. Branches share the limit of their send.
+    Limit(TaskId, Option<u64>),
     /// Compare an offer that waits for its answer with another folder; answered by
     /// [`Notice::Offer`](crate::engine::Notice::Offer) or [`Notice::CantUse`](crate::engine::Notice::CantUse). If several
     /// folders are named at once, only the last counts. What is accepted goes into the folder that

@@ -31,6 +31,12 @@ use crate::{
     },
 };
 
+/// An order, and the limit on its speed, which the user may change while it is carried out.
+pub(super) struct LimitedOrder {
+    pub(super) order: SendOrder,
+    pub(super) throttle: Arc<Throttle>,
+}
+
 /// Where a send waits for its receiver.
 pub(super) enum SendPlace {
     /// Wherever its order allows. When the last holder of the lease drops it, `end` is cancelled and the send's own relay ends.
@@ -72,7 +78,7 @@ pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, input: send
 /// Runs a send at `place`, or ends it at once if there is none, because the send that it was to follow has ended.
 pub(super) async fn send_task(
     id: TaskId,
-    order: SendOrder,
+    LimitedOrder { order, throttle }: LimitedOrder,
     input: send::SenderInput,
     place: Option<SendPlace>,
     cancel: CancellationToken,
@@ -83,7 +89,7 @@ pub(super) async fn send_task(
         (Err(error), _) => refuse(id, error, &out).await,
         (Ok(()), None) => refuse(id, TransferError::PeerGone, &out).await,
         (Ok(()), Some(SendPlace::Known { lease, follower })) => {
-            let (options, payload) = (options(&order), order.payload);
+            let (options, payload) = (options(&order, throttle), order.payload);
             let work = async |context: &Context| {
                 send(payload, MeetBy::Invitation(follower), options, input, context).await
             };
@@ -92,6 +98,7 @@ pub(super) async fn send_task(
             out.send(Event::Ended(id, ended)).await;
         }
         (Ok(()), Some(SendPlace::Open { lease, end })) => {
+            let order = LimitedOrder { order, throttle };
             Box::pin(open(id, order, input, lease, end, cancel, &out)).await;
         }
     }
@@ -123,12 +130,12 @@ async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
 }
 
 /// The part of an order that concerns the transfer itself.
-fn options(order: &SendOrder) -> SendOptions {
-    let SendOrder { path_mode, listen, lanes, bytes_per_sec, patience, iterations, .. } = *order;
+fn options(order: &SendOrder, throttle: Arc<Throttle>) -> SendOptions {
+    let SendOrder { path_mode, listen, lanes, patience, iterations, .. } = *order;
     let (internet, name) = (order.internet.clone(), order.name.clone());
     SendOptions {
         lanes,
-        throttle: Arc::new(Throttle::new(bytes_per_sec)),
+        throttle,
         iterations,
         connect: ConnectOptions { patience, path_mode, listen, internet },
         name,
@@ -138,7 +145,7 @@ fn options(order: &SendOrder) -> SendOptions {
 /// Runs a send under a code of its own, and a relay beside it if the order allows one.
 async fn open(
     id: TaskId,
-    mut order: SendOrder,
+    LimitedOrder { mut order, throttle }: LimitedOrder,
     input: send::SenderInput,
     lease: Lease,
     end: CancellationToken,
@@ -177,7 +184,7 @@ async fn open(
         None => own,
     });
     let online = order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
-    let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own, online });
+    let (options, places) = (options(&order, throttle), WaitingPlaces { relays: order.relays, own, online });
     let (payload, code, receivers) = (order.payload, order.code, order.receivers);
     let is_over = CancellationToken::new();
     let sending = async {

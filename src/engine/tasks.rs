@@ -21,7 +21,7 @@ use super::{
     presence::seek_task,
     receiving::receive_task,
     relays::{check_iroh_task, check_task, relay_task},
-    sending::{SendPlace, branch_task, send_task},
+    sending::{LimitedOrder, SendPlace, branch_task, send_task},
     signals::EndSignals,
     waiting::wait_task,
 };
@@ -30,11 +30,13 @@ use crate::{
     panics::{PanicReport, caught},
     relay::RelayError,
     transfer::{
+        lanes::throttle::Throttle,
         link::invitation::{self, Follower, Succession},
         offer::Answer,
         receive::{self},
         send,
         sink::active::ActiveReceives,
+        source::listing::ListChange,
     },
 };
 
@@ -99,8 +101,10 @@ struct Running {
 /// How the user's later commands reach a task.
 enum TaskInput {
     Send {
-        /// Every path that was ever added.
-        add: watch::Sender<Vec<PathBuf>>,
+        /// Every change that was ever made to what is sent.
+        change: watch::Sender<Vec<ListChange>>,
+        /// Limits the speed.
+        throttle: Arc<Throttle>,
         pause: watch::Sender<bool>,
         /// Leads sends that follow this one to its receiver.
         follower: Follower,
@@ -150,9 +154,11 @@ impl Tasks {
                     Event::WaitBroke(report)
                 });
             }
-            Command::Add(id, paths) => {
-                if let Some(TaskInput::Send { add, .. }) = self.input(id) {
-                    add.send_modify(|additions| additions.extend(paths));
+            Command::Add(id, paths) => self.change(id, ListChange::Add(paths)),
+            Command::Remove(id, name) => self.change(id, ListChange::Remove(name)),
+            Command::Limit(id, bytes_per_sec) => {
+                if let Some(TaskInput::Send { throttle, .. }) = self.input(id) {
+                    throttle.limit(bytes_per_sec);
                 }
             }
             Command::Look(id, folder) => {
@@ -196,6 +202,12 @@ impl Tasks {
         }
     }
 
+    fn change(&self, id: TaskId, change: ListChange) {
+        if let Some(TaskInput::Send { change: changes, .. }) = self.input(id) {
+            changes.send_modify(|changes| changes.push(change));
+        }
+    }
+
     /// Ends the wait for calls that an earlier order began, and begins another, if there is anybody to wait for.
     fn wait(&mut self, order: WaitOrder) {
         if let Some(running) = self.waiting.take().and_then(|earlier| self.running.get(&earlier)) {
@@ -213,7 +225,7 @@ impl Tasks {
     }
 
     fn begin_send(&mut self, id: TaskId, order: SendOrder) {
-        let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
+        let ((change, changes), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
         let (place, succession) = match order.after.map(|other| self.input(other)) {
             None => (Some(SendPlace::open()), Succession::default()),
             Some(Some(TaskInput::Send { follower, lease, .. })) => {
@@ -222,11 +234,12 @@ impl Tasks {
             Some(_) => (None, Succession::default()),
         };
         let (invitations, follower) = invitation::channel(succession);
-        let user_input = send::SenderInput { additions, pause: pauses, invitations };
+        let user_input = send::SenderInput { changes, pause: pauses, invitations };
         let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
-        let end = EndSignals::default();
+        let (end, throttle) = (EndSignals::default(), Arc::new(Throttle::new(order.bytes_per_sec)));
+        let order = LimitedOrder { order, throttle: Arc::clone(&throttle) };
         let task = send_task(id, order, user_input, place, end.cancel.clone(), self.out.clone());
-        let input = TaskInput::Send { add, pause, follower, lease };
+        let input = TaskInput::Send { change, throttle, pause, follower, lease };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
 
@@ -237,13 +250,13 @@ impl Tasks {
             Some(TaskInput::Send { pause, .. }) => *pause.borrow(),
             _ => false,
         };
-        let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
+        let ((change, changes), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
         let (invitations, follower) = invitation::channel(Succession::default());
-        let user_input = send::SenderInput { additions, pause: pauses, invitations };
-        let lease = branch.lease();
+        let user_input = send::SenderInput { changes, pause: pauses, invitations };
+        let (lease, throttle) = (branch.lease(), branch.branch.throttle());
         let end = EndSignals::of(branch.cancel.clone());
         let task = branch_task(id, branch, user_input, self.out.clone());
-        let input = TaskInput::Send { add, pause, follower, lease };
+        let input = TaskInput::Send { change, throttle, pause, follower, lease };
         self.spawn(id, Running { of: Some(of), end, input }, task, transfer_broke);
     }
 

@@ -59,6 +59,7 @@ fn everything_set() -> Settings {
         language: Some("de".to_owned()),
         notifications: false,
         keep_awake: false,
+        closing: Closing::KeepRunning,
         window_system: WindowSystem::X11,
         reduce_motion: ReduceMotion::On,
         window: Some(WindowSize { width: 900, height: 700 }),
@@ -285,7 +286,13 @@ fn they_never_go_to_the_home_folder_itself() {
     assert_eq!(usual_folder(home.path(), None), made);
     fs::create_dir(&downloads).unwrap();
     assert_eq!(usual_folder(home.path(), Some(&downloads)), downloads);
+    assert_eq!(
+        usual_folder(home.path(), None),
+        downloads,
+        "a small desktop has no list of the user's folders"
+    );
     fs::remove_dir(&made).unwrap();
+    fs::remove_dir(&downloads).unwrap();
     fs::write(&made, "a file").unwrap();
     // That is where the user looks for it, and the offer tells why it is of no use.
     assert_eq!(usual_folder(home.path(), None), made);

@@ -88,8 +88,10 @@ pub enum Notice {
     /// Some of what was chosen or added can't be offered.
     LeftOut(Vec<LeftOut>),
     /// Everything that will be offered, as far as it is known. It comes on the sender's side once the listing is done,
-    /// and again after each addition.
+    /// again after each change of the user's, and when files turn out to have changed once a receiver has come.
     Listed(Arc<Manifest>),
+    /// A chosen path is no longer part of a send, because the user has removed it.
+    Removed(PathBuf),
     /// Paths that were to be added to a send are not part of it.
     NotAdded {
         /// The paths.

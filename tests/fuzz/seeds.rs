@@ -334,7 +334,7 @@ fn desktop() -> Vec<Seed> {
     let list = "# dropped\r\nfile:///tmp/a%20b\r\nfile://localhost/c\r\nhttps://example.org/\r\nfile:/d\0";
     // Paths as they are encoded on Unix.
     let paths = vec![(0_u8, b"/tmp/a".to_vec()), (0, vec![b'/', 0xff])];
-    let arrival = (paths, Some("caiman:acid-coyote-mustard-tulip"));
+    let arrival = (paths, Some("caiman:acid-coyote-mustard-tulip"), vec!["missing.txt"]);
     let nothing = (Vec::<(u8, Vec<u8>)>::new(), None::<&str>);
     vec![
         ("uri_list", "four", list.as_bytes().to_vec()),

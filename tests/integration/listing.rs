@@ -2,9 +2,12 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use crate::support::engine::{Transfer, World, names_in};
+use crate::support::{
+    engine::{BLOCK, Transfer, World, names_in},
+    noise,
+};
 use caiman::{
-    engine::{Choices, NotAdded, Notice, Payload, TransferError},
+    engine::{Choices, NotAdded, Notice, Payload, SendOrder, TransferError},
     protocol::manifest::Manifest,
 };
 
@@ -83,6 +86,74 @@ async fn what_is_added_while_nobody_has_come_is_offered_with_the_rest() {
     for (name, text) in [("x", "1"), ("x (2)", "2"), ("2/x", "2")] {
         assert_eq!(fs::read_to_string(world.to(name)).unwrap(), text);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_removed_while_nobody_has_come_is_not_offered() {
+    let world = World::new().await;
+    for name in ["kept", "removed"] {
+        fs::write(world.from(name), name).unwrap();
+    }
+    let mut sending = world.sender.send(world.send_order(world.paths(&["kept", "removed"])));
+    let code = sending.code().await;
+    listed(&mut sending, 2).await;
+    world.sender.remove(&sending, "removed");
+    let path = sending.told("what is removed", |notice| match notice {
+        Notice::Removed(path) => Some(path.clone()),
+        _ => None,
+    });
+    assert_eq!(path.await, world.from("removed"));
+    listed(&mut sending, 1).await;
+    let mut receiving = world.receiver.receive(world.receive_order(code));
+    assert_eq!(receiving.offer().await.manifest.entries().len(), 1);
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    assert_eq!(names_in(world.target.path()), ["kept"]);
+}
+
+/// Catches a file that is left out, and offered with its old size, because its user has saved it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_edited_while_the_code_waits_is_offered_and_sent_as_it_is_now() {
+    for receivers in [1, 2] {
+        let world = World::new().await;
+        fs::create_dir(world.from("all")).unwrap();
+        for name in ["all/edited", "all/saved anew", "all/gone", "all/kept"] {
+            fs::write(world.from(name), "old").unwrap();
+        }
+        let order = SendOrder { receivers, ..world.send_order(world.paths(&["all"])) };
+        let mut sending = world.sender.send(order);
+        let code = sending.code().await;
+        listed(&mut sending, 5).await;
+        fs::write(world.from("all/edited"), "longer").unwrap();
+        fs::write(world.from("all/other"), "as editors save").unwrap();
+        fs::rename(world.from("all/other"), world.from("all/saved anew")).unwrap();
+        fs::remove_file(world.from("all/gone")).unwrap();
+        fs::write(world.from("all/new"), "new").unwrap();
+
+        let mut receiving = world.receiver.receive(world.receive_order(code));
+        let offer = receiving.offer().await;
+        assert_eq!((offer.manifest.files(), offer.manifest.bytes()), (4, 6 + 15 + 3 + 3));
+        world.receiver.accept(&receiving, Choices::default());
+        let received = receiving.report().await;
+        assert_eq!(received.missing, 0);
+        assert_eq!(names_in(&world.to("all")), ["edited", "kept", "new", "saved anew"]);
+        assert_eq!(fs::read_to_string(world.to("all/edited")).unwrap(), "longer");
+    }
+}
+
+/// Catches a limit that reaches only the sends that begin after it was set.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_set_while_the_code_waits_holds() {
+    let world = World::new().await;
+    fs::write(world.from("x"), noise(1, 6 * BLOCK)).unwrap();
+    let mut sending = world.sender.send(world.send_order(world.paths(&["x"])));
+    let code = sending.code().await;
+    world.sender.limit(&sending, Some(2 * BLOCK as u64));
+    let mut receiving = world.receiver.receive(world.receive_order(code));
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    let (sent, _) = tokio::join!(sending.report(), receiving.report());
+    assert!(sent.seconds > 2.0, "six blocks at two a second took {} s", sent.seconds);
 }
 
 #[tokio::test(flavor = "multi_thread")]

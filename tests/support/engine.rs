@@ -147,6 +147,14 @@ impl Party {
         self.command(Command::Add(transfer.id, paths));
     }
 
+    pub fn remove(&self, transfer: &Transfer, name: &str) {
+        self.command(Command::Remove(transfer.id, name.to_owned()));
+    }
+
+    pub fn limit(&self, transfer: &Transfer, bytes_per_sec: Option<u64>) {
+        self.command(Command::Limit(transfer.id, bytes_per_sec));
+    }
+
     pub fn look(&self, transfer: &Transfer, folder: &Path) {
         self.command(Command::Look(transfer.id, folder.to_owned()));
     }

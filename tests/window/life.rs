@@ -68,11 +68,18 @@ fn closing_asks_first_while_bytes_move() {
 }
 
 #[test]
-fn closing_asks_nothing_while_nothing_moves() {
+fn closing_asks_first_while_a_code_waits_and_nothing_while_none_does() {
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start(&display, &site.server);
+    let ground = window.picture().corner();
     window.drop_files(&[site.plant("waits for somebody", "x")]);
     window.code();
+    window.close();
+    until("the question", || (window.picture().corner() != ground).then_some(()));
+    window.press(TAB);
+    window.press(RETURN);
+    window.ended().exits(0);
+    let window = Program::start(&display, &site.server);
     window.close();
     window.ended().exits(0);
 }

@@ -178,11 +178,18 @@ impl<'d> Program<'d> {
         self.display.client.control(character);
     }
 
-    /// Reads the code of the newest send, or its invite link if the code alone doesn't lead to the relay. The button that
-    /// copies it has the keyboard.
+    /// Reads the code of the newest send from the invitation that is copied.
     pub fn code(&self) -> String {
+        let invitation = self.invitation();
+        let mut words = invitation.split_whitespace();
+        let code = words.find(|word| word.split('-').count() > 3 && !word.contains(':'));
+        code.expect("the invitation has the code").to_owned()
+    }
+
+    /// Copies the invitation to the newest send. The button for that has the keyboard.
+    pub fn invitation(&self) -> String {
         let before = clipboard::text(self.display);
-        until("a code on the clipboard", || {
+        until("an invitation on the clipboard", || {
             // The key does nothing until there is a code.
             self.press(RETURN);
             within(PATIENCE, || clipboard::text(self.display).filter(|text| before.as_ref() != Some(text)))

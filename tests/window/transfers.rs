@@ -82,7 +82,7 @@ fn a_folder_and_files_with_awkward_names_arrive_equal_when_dropped_at_once() {
 #[test]
 fn files_that_are_dropped_on_a_send_that_waits_go_with_it() {
     /// A place on the newest send's card, which is the first in the lower part of the window.
-    const ON_THE_CARD: (f32, f32) = (0.5, 0.75);
+    const ON_THE_CARD: (f32, f32) = (0.3, 0.45);
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start(&display, &site.server);
     let empty = window.settled();
@@ -99,8 +99,8 @@ fn without_a_relay_the_window_is_one_and_the_invite_link_is_enough() {
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start_without_relay(&display);
     window.drop_files(&[site.plant("for whoever has the link", "x")]);
-    let link = window.code();
-    let mut command = caiman(&["receive", &link, "--yes", "--out"]);
+    let invitation = window.invitation();
+    let mut command = caiman(&["receive", &invitation, "--yes", "--out"]);
     command.arg(site.target.path());
     run(command).exits(0);
     assert_eq!(fs::read(site.to("for whoever has the link")).unwrap(), b"x");

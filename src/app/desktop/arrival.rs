@@ -26,6 +26,8 @@ use crate::{
 pub(in crate::app) struct Arrival {
     paths: Vec<PathBuf>,
     invite: Option<Invite>,
+    /// Files that don't exist, as the arguments name them.
+    missing: Vec<String>,
 }
 
 /// Why the arguments make no sense.
@@ -58,7 +60,7 @@ pub enum ArrivalError {
 
 impl Arrival {
     /// Reads the program's arguments. Relative paths start at `folder`, which has to be absolute. Symbolic links are
-    /// not followed.
+    /// not followed. A file that doesn't exist is an error only if nothing else is brought.
     pub(in crate::app) fn from_args(
         folder: &Path,
         args: impl IntoIterator<Item = OsString>,
@@ -68,19 +70,31 @@ impl Arrival {
         if args.len() > 1 && args.iter().any(|argument| has_scheme(&argument.to_string_lossy(), SCHEME)) {
             return Err(ArrivalError::LinkNotAlone);
         }
+        let mut missing = None;
         for argument in args {
-            match Argument::read(folder, &argument)? {
+            let argument = match Argument::read(folder, &argument) {
+                Err(ArrivalError::Missing { argument: name }) => {
+                    arrival.missing.push(name.clone());
+                    missing.get_or_insert(ArrivalError::Missing { argument: name });
+                    continue;
+                }
+                argument => argument?,
+            };
+            match argument {
                 Argument::Path(path) => arrival.paths.push(path),
                 Argument::Invite(_) if arrival.invite.is_some() => return Err(ArrivalError::SeveralCodes),
                 Argument::Invite(invite) => arrival.invite = Some(invite),
             }
         }
-        Ok(arrival)
+        match missing {
+            Some(error) if arrival.paths.is_empty() && arrival.invite.is_none() => Err(error),
+            _ => Ok(arrival),
+        }
     }
 
-    /// The paths and the invite.
-    pub(in crate::app) fn into_parts(self) -> (Vec<PathBuf>, Option<Invite>) {
-        (self.paths, self.invite)
+    /// The paths, the invite, and the names of files that don't exist.
+    pub(in crate::app) fn into_parts(self) -> (Vec<PathBuf>, Option<Invite>, Vec<String>) {
+        (self.paths, self.invite, self.missing)
     }
 }
 
@@ -132,6 +146,7 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
 struct ArrivalMessage {
     paths: Vec<OsString>,
     invite: Option<String>,
+    missing: Vec<String>,
 }
 
 impl From<Arrival> for ArrivalMessage {
@@ -139,6 +154,7 @@ impl From<Arrival> for ArrivalMessage {
         Self {
             paths: arrival.paths.into_iter().map(PathBuf::into_os_string).collect(),
             invite: arrival.invite.map(|invite| invite.to_string()),
+            missing: arrival.missing,
         }
     }
 }
@@ -161,7 +177,7 @@ impl TryFrom<ArrivalMessage> for Arrival {
             return Err(ArrivalMessageError::Relative);
         }
         let invite = wire.invite.map(|invite| code::parse_any(&Zeroizing::new(invite))).transpose()?;
-        Ok(Self { paths, invite })
+        Ok(Self { paths, invite, missing: wire.missing })
     }
 }
 
@@ -191,7 +207,7 @@ mod tests {
         let link = format!("CAIMAN:{CODE}?server=relay.example:27001");
         let arrival = read(folder.path(), &[&link]).unwrap();
         assert_eq!(arrival.invite.as_ref().unwrap().server(), Some("relay.example:27001"));
-        let (paths, invite) = read(folder.path(), &["blue-horse-7731-kitchen"]).unwrap().into_parts();
+        let (paths, invite, _) = read(folder.path(), &["blue-horse-7731-kitchen"]).unwrap().into_parts();
         assert!(paths.is_empty());
         assert_eq!(invite.unwrap().code().to_string(), "blue-horse-7731-kitchen");
         assert!(read(folder.path(), &[]).unwrap() == Arrival::default());
@@ -239,6 +255,22 @@ mod tests {
         assert_eq!(read(folder.path(), &[&uri]).unwrap().paths, [folder.path().join("a b")]);
         std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
         assert_eq!(read(folder.path(), &["link"]).unwrap().paths, [folder.path().join("link")]);
+    }
+
+    /// Catches a window that doesn't open for the files that are there, because one of them is not.
+    #[test]
+    fn what_is_there_arrives_and_what_is_missing_is_named() {
+        let folder = folder_with("good.jpg");
+        let arrival = read(folder.path(), &["good.jpg", "missing.txt", "file:///no/such"]).unwrap();
+        let bytes = postcard::to_stdvec(&arrival).unwrap();
+        for arrival in [arrival, postcard::from_bytes(&bytes).unwrap()] {
+            let (paths, invite, missing) = arrival.into_parts();
+            assert_eq!(paths, [folder.path().join("good.jpg")]);
+            assert!(invite.is_none());
+            assert_eq!(missing, ["missing.txt", "file:///no/such"]);
+        }
+        let nothing = read(folder.path(), &["missing.txt", "other.txt"]);
+        assert!(matches!(nothing, Err(ArrivalError::Missing { argument }) if argument == "missing.txt"));
     }
 
     #[test]
@@ -292,8 +324,8 @@ mod tests {
     #[test]
     fn a_handed_over_arrival_is_checked() {
         for wire in [
-            ArrivalMessage { paths: vec!["relative".into()], invite: None },
-            ArrivalMessage { paths: vec![], invite: Some("no code".to_owned()) },
+            ArrivalMessage { paths: vec!["relative".into()], invite: None, missing: vec![] },
+            ArrivalMessage { paths: vec![], invite: Some("no code".to_owned()), missing: vec![] },
         ] {
             let bytes = postcard::to_stdvec(&wire).unwrap();
             assert!(postcard::from_bytes::<Arrival>(&bytes).is_err());

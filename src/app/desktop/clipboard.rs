@@ -2,18 +2,44 @@
 
 use std::path::PathBuf;
 
+/// What is on the clipboard.
+#[derive(Debug, Default)]
+pub(super) struct OnClipboard {
+    /// The files.
+    pub(super) files: Vec<PathBuf>,
+    /// The text.
+    pub(super) text: Option<String>,
+}
+
 #[cfg(not(test))]
-pub(super) fn read() -> (Vec<PathBuf>, Option<String>) {
-    let Ok(mut clipboard) = arboard::Clipboard::new() else { return (Vec::new(), None) };
-    let files = clipboard.get().file_list().unwrap_or_default();
-    let text = clipboard.get().text().ok();
-    (files, text)
+pub(super) fn read() -> OnClipboard {
+    let Ok(mut clipboard) = arboard::Clipboard::new() else { return OnClipboard::default() };
+    OnClipboard {
+        files: clipboard.get().file_list().unwrap_or_default(),
+        text: clipboard.get().text().ok().filter(|text| !text.is_empty()),
+    }
+}
+
+/// The picture on the clipboard, such as one of the screen, as PNG.
+#[cfg(not(test))]
+pub(super) fn picture() -> Option<Vec<u8>> {
+    use eframe::{egui::IconData, icon_data::IconDataExt};
+
+    let picture = arboard::Clipboard::new().ok()?.get().image().ok()?;
+    let (width, height) = (picture.width.try_into().ok()?, picture.height.try_into().ok()?);
+    IconData { rgba: picture.bytes.into_owned(), width, height }.to_png_bytes().ok()
 }
 
 /// Tests make up what is on the clipboard. The real one belongs to the person who runs them.
 #[cfg(test)]
-pub(super) fn read() -> (Vec<PathBuf>, Option<String>) {
-    (Vec::new(), None)
+pub(super) fn read() -> OnClipboard {
+    OnClipboard::default()
+}
+
+/// See [`read`].
+#[cfg(test)]
+pub(super) fn picture() -> Option<Vec<u8>> {
+    None
 }
 
 /// Keeps a text on the clipboard for a while after the window has closed, if it would be lost. On X11 a program hands

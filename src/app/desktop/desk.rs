@@ -12,10 +12,14 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+#[cfg(target_os = "linux")]
+use super::tray::{TrayDeed, TrayIcon};
 use super::{
-    clipboard,
+    clipboard::{self, OnClipboard},
     dialogs::{self, Picked, Question},
     launch::APP_ID,
+    login,
+    tray::TrayContent,
 };
 use crate::{
     app::model::tree::Tree,
@@ -98,6 +102,14 @@ pub(in crate::app) enum Job {
         title: String,
         body: String,
     },
+    /// Put an icon into the tray, or let the one there say something else.
+    Tray(TrayContent),
+    /// Take the icon out of the tray.
+    NoTray,
+    /// Find out whether the program starts with the user's session.
+    LookAtLogin,
+    /// Have it do so, or no longer.
+    StartAtLogin(bool),
     /// Drop this, which takes a while.
     Drop(Box<dyn Any + Send>),
     /// Find out where on the screen the pointer is, after these files were dropped.
@@ -164,6 +176,15 @@ pub(in crate::app) enum DeskOutcome {
         job: BrokenJob,
         report: PanicReport,
     },
+    /// Whether the tray has an icon of this program now.
+    Tray(bool),
+    /// The user has done something with that icon.
+    #[cfg(target_os = "linux")]
+    TrayDeed(TrayDeed),
+    /// Whether the program starts with the user's session; `None` where that can't be set.
+    StartsAtLogin(Option<bool>),
+    /// Whether it does so could not be changed.
+    NotAtLogin(std::io::Error),
     /// A notification was clicked.
     #[cfg(all(unix, not(target_os = "macos")))]
     Called,
@@ -206,7 +227,14 @@ impl Desk {
         let (jobs, inbox) = sync_channel(JOBS);
         let (sender, outcomes) = channel();
         let outbox = OutcomeSender { outcomes: sender, wake: Arc::new(wake) };
-        let worker = Worker { stores, outbox: outbox.clone(), awake: None };
+        let worker = Worker {
+            stores,
+            outbox: outbox.clone(),
+            awake: None,
+            pictures: None,
+            #[cfg(target_os = "linux")]
+            tray: None,
+        };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
         Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
     }
@@ -259,6 +287,10 @@ struct Worker {
     stores: Stores,
     outbox: OutcomeSender,
     awake: Option<keepawake::KeepAwake>,
+    /// Where pictures from the clipboard are kept until the window closes.
+    pictures: Option<tempfile::TempDir>,
+    #[cfg(target_os = "linux")]
+    tray: Option<TrayIcon>,
 }
 
 impl Worker {
@@ -278,7 +310,10 @@ impl Worker {
             Job::SaveSettings(settings) => self.saved(settings.save(&self.stores.settings)),
             Job::SaveHistory(history) => self.saved(history.save(&self.stores.history)),
             Job::Clipboard(purpose) => {
-                let (files, text) = clipboard::read();
+                let OnClipboard { mut files, text } = clipboard::read();
+                if purpose == ClipboardUse::Paste && files.is_empty() && text.is_none() {
+                    files.extend(clipboard::picture().and_then(|png| self.keep_picture(&png).ok()));
+                }
                 self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
@@ -313,6 +348,23 @@ impl Worker {
             }
             Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
+            Job::Tray(content) => {
+                let has_icon = self.show_in_tray(content);
+                self.outbox.send(DeskOutcome::Tray(has_icon));
+            }
+            Job::NoTray => {
+                #[cfg(target_os = "linux")]
+                {
+                    self.tray = None;
+                }
+            }
+            Job::LookAtLogin => self.outbox.send(DeskOutcome::StartsAtLogin(login::is_on())),
+            Job::StartAtLogin(is_on) => {
+                if let Err(error) = login::set(is_on) {
+                    self.outbox.send(DeskOutcome::NotAtLogin(error));
+                }
+                self.outbox.send(DeskOutcome::StartsAtLogin(login::is_on()));
+            }
             Job::Drop(what) => drop(what),
             #[cfg(test)]
             Job::Break(message) => panic!("{message}"),
@@ -321,6 +373,51 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
         }
+    }
+
+    /// Keeps a picture as a file, under a name that says where it is from.
+    fn keep_picture(&mut self, png: &[u8]) -> std::io::Result<PathBuf> {
+        let folder = match &self.pictures {
+            Some(folder) => folder,
+            None => self.pictures.insert(tempfile::Builder::new().prefix("caiman-").tempdir()?),
+        };
+        let taken = jiff::Timestamp::now()
+            .to_zoned_datetime(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H.%M.%S")
+            .to_string();
+        for number in 1.. {
+            let name = if number == 1 { taken.clone() } else { format!("{taken} ({number})") };
+            let path = folder.path().join(format!("{name}.png"));
+            match std::fs::File::create_new(&path) {
+                Ok(mut file) => {
+                    std::io::Write::write_all(&mut file, png)?;
+                    return Ok(path);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("no folder has every number")
+    }
+
+    /// Whether the tray has an icon with this content now.
+    #[cfg(target_os = "linux")]
+    fn show_in_tray(&mut self, content: TrayContent) -> bool {
+        // Tests must not show an icon to the person who runs them.
+        if cfg!(test) {
+            return false;
+        }
+        if self.tray.as_ref().is_some_and(|icon| icon.update(content.clone())) {
+            return true;
+        }
+        let outbox = self.outbox.clone();
+        self.tray = TrayIcon::show(content, move |deed| outbox.send(DeskOutcome::TrayDeed(deed)));
+        self.tray.is_some()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn show_in_tray(&mut self, _content: TrayContent) -> bool {
+        false
     }
 
     fn saved(&self, saved: Result<(), SaveError>) {
@@ -429,6 +526,27 @@ fn pointer_on_screen() -> Option<(f32, f32)> {
 mod tests {
     use super::*;
     use crate::app::tests::made_up::manifest;
+
+    #[test]
+    fn pictures_get_names_of_their_own_and_go_with_the_window() {
+        let outbox = OutcomeSender { outcomes: channel().0, wake: Arc::new(|| {}) };
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        let stores = Stores { settings: store.clone(), history: store, unfinished: Registry::at(None) };
+        let mut worker = Worker {
+            stores,
+            outbox,
+            awake: None,
+            pictures: None,
+            #[cfg(target_os = "linux")]
+            tray: None,
+        };
+        let kept = [b"one", b"two"].map(|png| worker.keep_picture(png).unwrap());
+        assert_ne!(kept[0], kept[1]);
+        assert_eq!(std::fs::read(&kept[1]).unwrap(), b"two");
+        drop(worker);
+        assert!(!kept[0].exists() && !kept[1].exists());
+    }
 
     #[test]
     fn what_breaks_off_is_known_where_something_has_to_be_mended() {

@@ -42,6 +42,6 @@ pub fn instance(bytes: &[u8]) {
     let message = wire::message(&arrival).expect("it is no longer than the bytes that it came from");
     let again = wire::arrival(&message[5..]).expect("what was written can be read");
     assert_eq!(again, arrival);
-    let (paths, _) = arrival.into_parts();
+    let (paths, ..) = arrival.into_parts();
     assert!(paths.iter().all(|path| path.is_absolute()));
 }

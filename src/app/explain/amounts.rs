@@ -14,7 +14,7 @@ pub(in crate::app) fn amount(words: &Words, files: u64, bytes: Option<u64>) -> S
 }
 
 /// A duration in at most two units: `3 min 20 s`.
-pub(super) fn duration(words: &Words, time: Duration) -> String {
+pub(in crate::app) fn duration(words: &Words, time: Duration) -> String {
     let secs = time.as_secs();
     let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);
     let part = |key: &str, count: u64| words.tell(key, &[("count", count.into())]);

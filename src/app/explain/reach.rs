@@ -1,16 +1,20 @@
 //! Who can reach this computer: over the internet, and over a relay that runs here.
 
-use super::failures::{error, standpoint};
+use super::{
+    amounts::duration,
+    failures::{error, standpoint},
+    progress::phase,
+};
 use crate::{
     app::{
         model::{
             card::Card,
-            state::{CodesLead, WhyNearby},
+            state::{AtStake, CodesLead, WhyNearby},
             tone::Tone,
         },
         words::Words,
     },
-    engine::{OnlineState, PathMode, Reach},
+    engine::{OnlineState, PathMode, Phase, Reach},
     net::client::RelayAddress,
 };
 
@@ -66,6 +70,81 @@ pub(in crate::app) fn online(words: &Words, card: &Card) -> (Tone, String) {
         Some(OnlineState::Taken) => (Tone::Warning, "online-taken"),
     };
     (tone, words.say(key))
+}
+
+/// What a waiting send waits for, how often its code works and where, in one line. `came` receivers have used the code.
+pub(in crate::app) fn waiting(words: &Words, card: &Card, came: usize) -> String {
+    let mut parts = vec![match card.progress.phase {
+        Phase::Connecting | Phase::WaitingForPeer
+            if card.receivers > 1 && card.bond.is_none() && came == 0 =>
+        {
+            words.say("phase-waiting")
+        }
+        _ => phase(words, card),
+    }];
+    let is_by_code = card.bond.is_none() && card.code.is_some() && !card.is_cancelling;
+    if is_by_code && card.receivers > 1 {
+        parts.push(words.tell("for-several", &[("most", card.receivers.into()), ("came", came.into())]));
+    } else if is_by_code && card.progress.phase == Phase::WaitingForPeer {
+        parts.push(words.say("works-once"));
+    }
+    if is_by_code && card.progress.phase == Phase::WaitingForPeer {
+        parts.extend(works_where(words, card));
+    }
+    if let Some((after, _)) = card.expires.filter(|_| card.is_waiting()) {
+        parts.push(words.tell("expires-after", &[("time", duration(words, after).into())]));
+    }
+    parts.join(" · ")
+}
+
+/// Where the code of a waiting send works, in a few words; `None` if a note says it.
+fn works_where(words: &Words, card: &Card) -> Option<String> {
+    let key = match (&card.online, &card.relay) {
+        _ if card.internet.is_none() => match (&card.relay, &card.hosted) {
+            (Some(relay), _) => {
+                return Some(words.tell("works-at-relay", &[("relay", relay.to_string().into())]));
+            }
+            (None, Some(hosted)) => match ReachableFrom::of(hosted) {
+                ReachableFrom::Anywhere => "works-reachable",
+                ReachableFrom::LocalNetwork => "works-nearby",
+                ReachableFrom::ThisComputer => return None,
+            },
+            (None, None) => return None,
+        },
+        (None, _) => "online-soon",
+        (Some(OnlineState::Reachable { .. }), _) => "works-anywhere",
+        (Some(OnlineState::NoRelay | OnlineState::Taken), _) => return None,
+    };
+    Some(words.say(key))
+}
+
+/// The text with which a user invites somebody who may not have Caiman: what it is, where to get it, the code, and the link,
+/// which stands last so that nothing runs into it. `None` while there is no code.
+pub(in crate::app) fn invitation(words: &Words, card: &Card, releases: Option<&str>) -> Option<String> {
+    let (code, link) = (card.code.as_ref()?, card.invites().into_iter().next()?);
+    let get = match releases {
+        Some(address) => words.tell("invitation-get", &[("address", address.into())]),
+        None => words.say("invitation-install"),
+    };
+    let args = [("get", get.into()), ("code", code.to_string().into()), ("link", link.to_string().into())];
+    Some(words.tell("invitation", &args))
+}
+
+/// What waits or runs, a line for each.
+pub(in crate::app) fn at_stake(words: &Words, at_stake: AtStake) -> Vec<String> {
+    let codes =
+        (at_stake.codes > 0).then(|| words.tell("waiting-codes", &[("count", at_stake.codes.into())]));
+    let relay = at_stake.has_relay.then(|| words.say("waiting-relay"));
+    let moving = at_stake.is_under_way.then(|| words.say("waiting-transfers"));
+    [codes, relay, moving].into_iter().flatten().collect()
+}
+
+/// What would be lost if the program ended now, a sentence for each.
+pub(in crate::app) fn lost_by_closing(words: &Words, at_stake: AtStake) -> Vec<String> {
+    let codes = (at_stake.codes > 0).then(|| words.tell("quit-codes", &[("count", at_stake.codes.into())]));
+    let relay = at_stake.has_relay.then(|| words.say("quit-relay"));
+    let moving = at_stake.is_under_way.then(|| words.say("quit-means"));
+    [codes, relay, moving].into_iter().flatten().collect()
 }
 
 /// Who can use a code that is only on the relay of this computer, and what is wrong with the other relays, if there

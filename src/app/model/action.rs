@@ -1,6 +1,9 @@
 //! What the user can ask for. Views read the state and return these; `perform` carries them out.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     settings_form::Page,
@@ -18,8 +21,12 @@ pub(in crate::app) enum Action {
     PickFiles,
     /// Ask for a folder to send.
     PickFolder,
-    /// Send what is on the clipboard.
+    /// Take what is on the clipboard: send its files, or show its text before that is sent.
     Paste,
+    /// Show the text that is to be sent, to be typed or changed.
+    WriteText,
+    /// Send that text.
+    SendText,
     /// Add files to a waiting send.
     PickFilesFor(TaskId),
     /// Receive with the code in the code field.
@@ -44,6 +51,16 @@ pub(in crate::app) enum Action {
     FoldQr(TaskId),
     /// Show or hide the list of what is being sent.
     FoldList(TaskId),
+    /// Show or hide what can be set for a send by itself.
+    FoldOptions(TaskId),
+    /// Take the entry of this name at the top of the list out of a waiting send.
+    RemoveEntry(TaskId, String),
+    /// Limit the speed of a send, in bytes a second; `None` for no limit.
+    Limit(TaskId, Option<u64>),
+    /// Send the same under a new code that is good for this many receivers.
+    Receivers(TaskId, u16),
+    /// End a send that still waits after this time; `None` for never.
+    Expire(TaskId, Option<Duration>),
     /// Show or hide the rest of a received text.
     FoldText(TaskId),
     /// Show or hide the list of what is left behind.
@@ -100,11 +117,15 @@ pub(in crate::app) enum Action {
     CheckRelay,
     /// Show this address in the system's browser.
     Browse(String),
-    /// Close the window although transfers are under way.
+    /// Close the window although that ends something.
     Quit,
+    /// Go on without the window.
+    KeepRunning,
+    /// Start the program with the user's session, or no longer.
+    StartAtLogin(bool),
     /// Remove a transfer from the history.
     ForgetHistory(u64),
-    /// Clear the history.
+    /// Clear the history, after the question about it.
     ClearHistory,
     /// Something in the settings dialog.
     Settings(SettingsAction),
@@ -156,7 +177,8 @@ pub(in crate::app) enum SettingsAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Copied {
     Code,
-    Link,
+    /// A text for somebody who may not have Caiman: where to get it, the code and the link.
+    Invitation,
     Text,
     Report,
 }
@@ -173,8 +195,12 @@ pub(in crate::app) enum Dialog {
     Licences,
     /// The question before what has arrived of an interrupted transfer is deleted.
     Discard,
-    /// The question before the window closes while transfers are under way.
+    /// The question before the window closes while that would end something.
     Quit,
+    /// The text that is to be sent.
+    Text,
+    /// The question before the history is cleared.
+    ClearHistory,
 }
 
 /// An interrupted transfer that the user wants to resume. The sender has to offer it again, under a new code.

@@ -95,8 +95,10 @@ impl CardEnd {
 pub(in crate::app) struct Folds {
     /// The QR code of the invite link, as rows of dark and light modules, while it is shown.
     pub(in crate::app) qr: Option<Vec<Vec<bool>>>,
-    /// The list of what is being sent.
+    /// The list of what is being sent, or the text.
     pub(in crate::app) list: bool,
+    /// What can be set for this send by itself.
+    pub(in crate::app) options: bool,
     /// The whole of a received text.
     pub(in crate::app) text: bool,
     /// The list of what is left behind.
@@ -118,6 +120,10 @@ pub(in crate::app) struct Card {
     pub(in crate::app) bond: Option<Bond>,
     /// How many receivers its code is good for.
     pub(in crate::app) receivers: u16,
+    /// The limit on the speed of a send, in bytes a second.
+    pub(in crate::app) limit: Option<u64>,
+    /// After which time a send that still waits ends, and when that is.
+    pub(in crate::app) expires: Option<(Duration, Instant)>,
     /// The folder that what arrives goes into.
     pub(in crate::app) folder: Option<PathBuf>,
     /// The code, once others can use it.
@@ -201,6 +207,8 @@ impl Card {
             started_with,
             bond: None,
             receivers: 1,
+            limit: None,
+            expires: None,
             folder: None,
             code: None,
             relay: None,
@@ -299,6 +307,11 @@ impl Card {
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
             Notice::PortRefused { wished, used } => self.refused_port = Some((wished, used)),
             Notice::Listed(manifest) => self.know(manifest),
+            Notice::Removed(path) => {
+                if let StartedWith::Paths(all) = &mut self.started_with {
+                    all.retain(|kept| *kept != path);
+                }
+            }
             Notice::LeftOut(items) => {
                 for item in items {
                     self.leave_behind(1, LeftBehind::LeftOut { path: item.path, reason: item.reason });
@@ -381,6 +394,19 @@ impl Card {
             Bond::Branch { of, .. } => Some(of),
             Bond::After(_) => None,
         }
+    }
+
+    /// Whether it is a send under a code of its own whose bytes don't move yet.
+    pub(in crate::app) fn is_offered_by_code(&self) -> bool {
+        self.direction == Direction::Sent
+            && self.end.is_none()
+            && self.accepted.is_none()
+            && self.bond.is_none()
+    }
+
+    /// Whether three wrong codes were tried, so that its code is of no use.
+    pub(in crate::app) fn is_retired(&self) -> bool {
+        self.tries_left == Some(0)
     }
 
     /// Whether an offer waits for an answer.

@@ -3,6 +3,8 @@
 
 use std::num::NonZeroU16;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use crate::{
     engine::{IrohRelay, PeerName, Ports, ProxyChoice},
     net::client::RelayAddress,
@@ -14,11 +16,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::app) enum Page {
     #[default]
+    General,
     Internet,
     Relays,
     Host,
-    Transfers,
-    Window,
+    Advanced,
 }
 
 /// A relay of the list, as it is being edited.
@@ -30,9 +32,15 @@ pub(in crate::app) struct RelayDraft {
 }
 
 impl RelayDraft {
-    /// The address, if it is a valid one.
+    /// Takes apart the text with which a relay is passed on, if the field of the address holds one.
+    pub(in crate::app) fn take_passed_on(&mut self) {
+        let Some((address, password)) = read_passed_on(&self.address) else { return };
+        (self.address, self.password) = (address.to_string(), password);
+    }
+
+    /// The address, if it is a valid one, alone or with its password.
     pub(in crate::app) fn parsed(&self) -> Option<RelayAddress> {
-        self.address.trim().parse().ok()
+        read_passed_on(&self.address).map(|(address, _)| address).or_else(|| self.address.trim().parse().ok())
     }
 }
 
@@ -241,6 +249,25 @@ impl SettingsForm {
     }
 }
 
+/// The beginning of a text with which a relay is passed on.
+const RELAY_SCHEME: &str = "caiman-relay:";
+
+/// The text with which a relay is passed on, address and password in one. The address field of another Caiman
+/// understands it.
+pub(in crate::app) fn passed_on(address: &RelayAddress, password: &str) -> String {
+    let password = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
+    let mark = if password.is_empty() { "" } else { "#" };
+    format!("{RELAY_SCHEME}{address}{mark}{password}")
+}
+
+/// The relay and the password that such a text names.
+fn read_passed_on(text: &str) -> Option<(RelayAddress, String)> {
+    let rest = text.trim().strip_prefix(RELAY_SCHEME)?;
+    let (address, password) = rest.split_once('#').unwrap_or((rest, ""));
+    let password = percent_decode_str(password).decode_utf8().ok()?;
+    Some((address.parse().ok()?, password.into_owned()))
+}
+
 fn filled(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -297,6 +324,25 @@ mod tests {
         ] {
             let form = SettingsForm { rate: text.to_owned(), ..SettingsForm::default() };
             assert_eq!(form.parsed_rate(), Some(rate), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relay_that_is_passed_on_arrives_with_its_password() {
+        for (address, password) in
+            [("192.0.2.7:28101", "a b#%ü"), ("relay.example.org:27001", ""), ("[2001:db8::1]:5", "#")]
+        {
+            let text = passed_on(&address.parse().unwrap(), password);
+            let mut draft = RelayDraft { address: format!(" {text}\n"), ..RelayDraft::default() };
+            draft.take_passed_on();
+            assert_eq!((draft.address.as_str(), draft.password.as_str()), (address, password), "{text}");
+        }
+        for text in
+            ["relay.example.org", "caiman-relay:", "caiman-relay:#x", "caiman-relay:relay.example.org#%ff"]
+        {
+            let mut draft = RelayDraft { address: text.to_owned(), ..RelayDraft::default() };
+            draft.take_passed_on();
+            assert_eq!(draft.address, text);
         }
     }
 

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     code,
     engine::{
-        Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay, Notice, OnlineState,
-        PathMode, RelayCheck, RelayClientError, RelayError, TaskId, TransferError, Unfinished,
+        AccessPassword, Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay, Notice,
+        OnlineState, PathMode, RelayCheck, RelayClientError, RelayError, TaskId, TransferError, Unfinished,
     },
     history::{Direction, History},
     net::client::RelayAddress,
@@ -103,7 +103,26 @@ pub(in crate::app) enum WhyNearby {
     NoRelay,
 }
 
+/// What closing the window would end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::app) struct AtStake {
+    /// How many codes wait for receivers.
+    pub(in crate::app) codes: usize,
+    /// Whether the window's own relay runs.
+    pub(in crate::app) has_relay: bool,
+    /// Whether transfers are under way.
+    pub(in crate::app) is_under_way: bool,
+}
+
+impl AtStake {
+    /// Whether closing would end anything.
+    pub(in crate::app) fn is_any(self) -> bool {
+        self != Self::default()
+    }
+}
+
 /// The state of the window.
+#[allow(clippy::struct_excessive_bools)]
 pub(in crate::app) struct State {
     /// The transfers on the page, the newest first.
     pub(in crate::app) cards: Vec<Card>,
@@ -116,6 +135,12 @@ pub(in crate::app) struct State {
     pub(in crate::app) form: SettingsForm,
     /// Whether Settings have taken the place of the licences, so that they don't fade in.
     pub(in crate::app) replaces_licences: bool,
+    /// The text that the user writes, or has pasted, and has not sent yet.
+    pub(in crate::app) draft: String,
+    /// Whether the answer to what closing means is to hold from then on.
+    pub(in crate::app) remembers_closing: bool,
+    /// Whether the program starts with the user's session; `None` where that can't be set.
+    pub(in crate::app) starts_at_login: Option<bool>,
     /// The folder that received files go into.
     pub(in crate::app) save_folder: PathBuf,
     pub(in crate::app) history: History,
@@ -129,6 +154,8 @@ pub(in crate::app) struct State {
     pub(in crate::app) host_error: Option<RelayError>,
     /// What is known about each relay of the list, and about relays that were in use before.
     pub(in crate::app) checked: HashMap<RelayAddress, RelayStatus>,
+    /// The password with which each of them was checked last.
+    pub(in crate::app) checked_with: HashMap<RelayAddress, Option<AccessPassword>>,
     /// The checks that wait for an answer, each with its relay.
     pub(in crate::app) checks: HashMap<TaskId, RelayAddress>,
     /// What is known about each iroh relay that was tried.
@@ -173,6 +200,9 @@ impl State {
             dialog: None,
             form: SettingsForm::new(&settings),
             replaces_licences: false,
+            draft: String::new(),
+            remembers_closing: false,
+            starts_at_login: None,
             save_folder,
             settings,
             history,
@@ -182,6 +212,7 @@ impl State {
             host: None,
             host_error: None,
             checked: HashMap::new(),
+            checked_with: HashMap::new(),
             checks: HashMap::new(),
             checked_iroh: HashMap::new(),
             iroh_checks: HashMap::new(),
@@ -356,7 +387,7 @@ impl State {
             has_changed |= (before == Connection::LookingForRelay) != (after == Connection::LookingForRelay);
         }
         // There is nothing left to ask about.
-        if self.dialog == Some(Dialog::Quit) && !self.is_under_way() {
+        if self.dialog == Some(Dialog::Quit) && !self.at_stake().is_any() {
             self.dialog = None;
         }
         has_changed
@@ -417,6 +448,32 @@ impl State {
     /// Whether the user is still to be told who runs the public relays on the internet.
     pub(in crate::app) fn tells_of_internet(&self) -> bool {
         !self.settings.internet_told && self.internet().is_some_and(|internet| internet.is_public())
+    }
+
+    /// What closing the window would end.
+    pub(in crate::app) fn at_stake(&self) -> AtStake {
+        let waits = |card: &&Card| card.is_offered_by_code() && card.code.is_some() && !card.is_retired();
+        AtStake {
+            codes: self.cards.iter().filter(waits).count(),
+            has_relay: self.host.as_ref().is_some_and(|host| !host.is_stopping),
+            is_under_way: self.is_under_way(),
+        }
+    }
+
+    /// What is known about this relay with this password, as it is being edited.
+    pub(in crate::app) fn checked_as(&self, address: &RelayAddress, password: &str) -> Option<&RelayStatus> {
+        let with = self.checked_with.get(address)?;
+        let is_same = with.as_ref().map_or("", AccessPassword::as_str) == password;
+        self.checked.get(address).filter(|_| is_same)
+    }
+
+    /// The sends that have waited as long as the user wants, and how long until the next one has.
+    pub(in crate::app) fn expiring(&self, now: Instant) -> (Vec<TaskId>, Option<Duration>) {
+        let waiting = self.cards.iter().filter(|card| card.is_waiting() && !card.is_cancelling);
+        let ends = waiting.filter_map(|card| Some((card.id, card.expires?.1)));
+        let (over, left): (Vec<_>, Vec<_>) = ends.partition(|(_, at)| *at <= now);
+        let next = left.iter().map(|(_, at)| at.saturating_duration_since(now)).min();
+        (over.into_iter().map(|(id, _)| id).collect(), next)
     }
 
     /// Whether bytes move in any transfer.

@@ -7,7 +7,10 @@ use eframe::egui::Context;
 use crate::{
     app::{
         explain,
-        model::{action::Copied, card::StartedWith, tone::Tone},
+        model::{
+            action::{Action, Copied},
+            tone::Tone,
+        },
         window::Window,
     },
     code,
@@ -20,7 +23,7 @@ impl Window {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let text = match what {
             Copied::Code => card.code.as_ref().map(ToString::to_string),
-            Copied::Link => card.invites().first().map(ToString::to_string),
+            Copied::Invitation => explain::invitation(&self.words, card, self.releases.as_deref()),
             Copied::Text => card.text.clone(),
             Copied::Report => Some(explain::report(&self.words, card)),
         };
@@ -35,7 +38,8 @@ impl Window {
         }
     }
 
-    pub(super) fn paste(&mut self, files: Vec<PathBuf>, text: Option<String>) {
+    /// Sends files that were pasted. A text is shown first: nobody sees what is on a clipboard, and it may be a password.
+    pub(super) fn paste(&mut self, ctx: &Context, files: Vec<PathBuf>, text: Option<String>) {
         if !files.is_empty() {
             return self.arrive(files, None);
         }
@@ -46,7 +50,10 @@ impl Window {
             Some(text) if is_listed_code(&text) => {
                 self.state.field.set(text.trim().to_owned());
             }
-            Some(text) => self.send(StartedWith::Text(text), None),
+            Some(text) => {
+                self.state.draft = text;
+                self.perform(ctx, Action::WriteText);
+            }
         }
     }
 
@@ -65,12 +72,14 @@ impl Window {
     }
 }
 
-/// Whether a text is a code of listed words or an invite link. Any four words could be a sender's own code, so those
+/// The longest text in which a code is looked for, in bytes: longer than an invitation in any language.
+const MAX_INVITATION: usize = 1024;
+
+/// Whether a text is a code of listed words, or holds an invite link. Any four words could be a sender's own code, so those
 /// are not recognised.
 fn is_listed_code(text: &str) -> bool {
-    text.len() <= 512
+    text.len() <= MAX_INVITATION
         && code::parse_any(text).is_ok_and(|invite| {
-            invite.code().is_listed()
-                && (text.trim().starts_with(code::SCHEME) || text.split_whitespace().count() <= 6)
+            invite.code().is_listed() && (text.contains(code::SCHEME) || text.split_whitespace().count() <= 6)
         })
 }

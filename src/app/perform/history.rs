@@ -57,8 +57,11 @@ impl Window {
             },
         };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
-        let here = if let CardEnd::Done(report) = end { report.here } else { 0 };
-        let (files, bytes) = (card.accepted.map_or(0, |(files, _)| files) + here, card.progress.bytes);
+        let (here, here_bytes) =
+            if let CardEnd::Done(report) = end { (report.here, report.here_bytes) } else { (0, 0) };
+        // What was there already counts with its bytes, or a folder of which little moved would look small.
+        let files = card.accepted.map_or(0, |(files, _)| files) + here;
+        let bytes = card.progress.bytes + here_bytes;
         let ending = Ending { outcome, ended: unix_secs(), files, bytes, paths, kept: card.kept.clone() };
         self.state.history.finish(history, ending);
         self.save_history();

@@ -22,6 +22,7 @@ use crate::{
     },
     history::Direction,
     net::client::RelayAddress,
+    transfer::show::Shown,
 };
 
 impl Window {
@@ -39,7 +40,11 @@ impl Window {
     /// Takes what a start of the program has brought. Files are sent; a code is put into its field and waits for the
     /// user to confirm it.
     pub(in crate::app) fn arrived(&mut self, ctx: &Context, arrival: Arrival) {
-        let (paths, invite) = arrival.into_parts();
+        let (paths, invite, missing) = arrival.into_parts();
+        for name in missing {
+            let text = self.words.tell("arrival-missing", &[("name", Shown(&name).to_string().into())]);
+            self.state.tell(Tone::Warning, text);
+        }
         self.arrive(paths, None);
         if let Some(invite) = invite {
             self.perform(ctx, Action::FillCode(invite.to_string()));
@@ -79,6 +84,11 @@ impl Window {
     }
 
     pub(super) fn send(&mut self, started_with: StartedWith, after: Option<TaskId>) {
+        let receivers = if after.is_some() { 1 } else { self.state.settings.receivers };
+        self.send_to(receivers, started_with, after);
+    }
+
+    fn send_to(&mut self, receivers: u16, started_with: StartedWith, after: Option<TaskId>) {
         let payload = match &started_with {
             StartedWith::Paths(paths) => Payload::Paths(paths.clone()),
             StartedWith::Text(text) => Payload::Text(text.clone()),
@@ -97,27 +107,71 @@ impl Window {
             patience: PATIENCE,
             iterations: DEFAULT_ITERATIONS,
             after,
-            receivers: if after.is_some() { 1 } else { settings.receivers },
+            receivers,
             to: None,
             name: settings.told_name(),
         };
-        let (id, receivers) = (self.engine.new_id(), order.receivers);
+        let (id, limit) = (self.engine.new_id(), order.bytes_per_sec);
         if self.command(Command::Send(id, Box::new(order))) {
             self.state.add(id, Direction::Sent, started_with);
             self.change(id, |card| {
                 (card.bond, card.receivers, card.internet) = (after.map(Bond::After), receivers, internet);
+                card.limit = limit;
                 card.folds.wants_focus = true;
             });
         }
     }
 
-    /// Gives up the code of a waiting send, and sends the same under a new one.
-    pub(super) fn renew(&mut self, id: TaskId) {
+    /// Gives up the code of a waiting send, and sends the same under a new one, for as many receivers or for these.
+    pub(super) fn renew_for(&mut self, id: TaskId, receivers: Option<u16>) {
         let Some(card) = self.state.card(id) else { return };
-        let started_with = card.started_with.clone();
-        if self.command(Command::Cancel(id)) {
+        let (started_with, is_retired) = (card.started_with.clone(), card.is_retired());
+        let receivers = receivers.unwrap_or(card.receivers);
+        let (limit, is_open) = (card.limit, card.folds.options);
+        if is_retired {
+            // The send goes on for its last minute, in which it tells whoever has the old code that it is retired.
+            self.state.cards.retain(|card| card.id != id);
+        } else if self.command(Command::Cancel(id)) {
             self.change(id, |card| card.is_cancelling = true);
-            self.send(started_with, None);
+        } else {
+            return;
+        }
+        self.send_to(receivers, started_with, None);
+        if let Some(new) = self.state.cards.first().map(|card| card.id).filter(|new| *new != id) {
+            self.change(new, |card| card.folds.options = is_open);
+            if limit != self.state.settings.bytes_per_sec {
+                self.limit(new, limit);
+            }
+        }
+    }
+
+    /// Sends the text that was written or pasted.
+    pub(super) fn send_text(&mut self, ctx: &Context) {
+        if !self.state.draft.trim().is_empty() {
+            let text = std::mem::take(&mut self.state.draft);
+            self.perform(ctx, Action::Show(None));
+            self.send(StartedWith::Text(text), None);
+        }
+    }
+
+    /// Takes an entry at the top of the list out of a waiting send.
+    pub(super) fn remove_entry(&mut self, id: TaskId, name: String) {
+        self.command(Command::Remove(id, name));
+    }
+
+    /// Limits the speed of a send from now on.
+    pub(super) fn limit(&mut self, id: TaskId, bytes_per_sec: Option<u64>) {
+        if self.command(Command::Limit(id, bytes_per_sec)) {
+            self.change(id, |card| card.limit = bytes_per_sec);
+        }
+    }
+
+    /// Limits the speed of all sends that have not ended, as the settings say.
+    pub(super) fn limit_all(&mut self) {
+        let sends =
+            self.state.cards.iter().filter(|card| card.direction == Direction::Sent && card.end.is_none());
+        for id in sends.map(|card| card.id).collect::<Vec<_>>() {
+            self.limit(id, self.state.settings.bytes_per_sec);
         }
     }
 

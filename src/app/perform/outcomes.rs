@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[cfg(all(unix, not(target_os = "macos")))]
-use eframe::egui::ViewportCommand;
 use eframe::egui::{Context, Pos2};
 
+#[cfg(target_os = "linux")]
+use crate::app::desktop::tray::TrayDeed;
 use crate::{
     app::{
         desktop::{
@@ -35,7 +35,9 @@ impl Window {
                 let text = explain::unsaved(&self.words, &error);
                 self.state.tell(Tone::Bad, text);
             }
-            DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files, text } => self.paste(files, text),
+            DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files, text } => {
+                self.paste(ctx, files, text);
+            }
             DeskOutcome::Clipboard { purpose: ClipboardUse::Look, text, .. } => self.look_for_code(text),
             DeskOutcome::Tree(id, tree) => self.state.built(id, tree),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
@@ -67,9 +69,16 @@ impl Window {
             }
             DeskOutcome::Broke { job, report } => self.broke(job, &report),
             #[cfg(all(unix, not(target_os = "macos")))]
-            DeskOutcome::Called => {
-                ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
-                ctx.send_viewport_cmd(ViewportCommand::Focus);
+            DeskOutcome::Called => self.come_back(ctx),
+            DeskOutcome::Tray(has_icon) => self.put_away(ctx, has_icon),
+            #[cfg(target_os = "linux")]
+            DeskOutcome::TrayDeed(TrayDeed::Open) => self.come_back(ctx),
+            #[cfg(target_os = "linux")]
+            DeskOutcome::TrayDeed(TrayDeed::Quit) => self.perform(ctx, Action::Quit),
+            DeskOutcome::StartsAtLogin(is_on) => self.state.starts_at_login = is_on,
+            DeskOutcome::NotAtLogin(error) => {
+                let text = self.words.tell("login-failed", &[("detail", error.to_string().into())]);
+                self.state.tell(Tone::Warning, text);
             }
             DeskOutcome::Dropped { paths, at: Some((x, y)) } => {
                 let scale = ctx.pixels_per_point();

@@ -1,5 +1,7 @@
 //! Puts settings into force, checks the relays that they name, and runs the window's own relay.
 
+use std::time::{Duration, Instant};
+
 use eframe::egui::{self, Context};
 
 use crate::{
@@ -7,22 +9,27 @@ use crate::{
         desktop::desk::Job,
         model::{
             action::SettingsAction,
+            settings_form::RelayDraft,
             state::{Host, IrohStatus, RelayStatus},
         },
         theme,
         window::Window,
         words::Words,
     },
-    engine::{Command, IrohRelay, RelayConfig},
+    engine::{Command, IrohRelay, RelayConfig, TaskId},
     net::client::RelayAddress,
     settings::{Appearance, ReduceMotion},
 };
+
+/// How long the check of a relay counts while the user is at the window.
+const CHECKED_FOR: Duration = Duration::from_mins(1);
 
 impl Window {
     /// Checks the relay in use.
     pub(in crate::app) fn check_relay(&mut self) {
         if let Some(relay) = self.state.settings.default_relay() {
             let address = relay.address.clone();
+            self.checked_at = Instant::now();
             self.check(address);
         }
     }
@@ -30,9 +37,38 @@ impl Window {
     fn check(&mut self, address: RelayAddress) {
         let id = self.engine.new_id();
         self.state.checked.insert(address.clone(), RelayStatus::Pending);
+        self.ask(id, address);
+    }
+
+    fn ask(&mut self, id: TaskId, address: RelayAddress) {
         self.state.checks.insert(id, address.clone());
-        let relay = self.state.settings.reach(address);
+        let relay = self.state.settings.reach(address.clone());
+        self.state.checked_with.insert(address, relay.password.clone());
         self.command(Command::Check(id, relay));
+    }
+
+    /// Checks the relay in use again once what is known about it is old. What the header shows stays until the answer is
+    /// there.
+    pub(in crate::app) fn recheck_relay(&mut self, ctx: &Context) {
+        let Some(relay) = self.state.settings.default_relay().filter(|_| self.state.has_engine) else {
+            return;
+        };
+        let address = relay.address.clone();
+        // Nobody sees the header of a window in the background.
+        if ctx.input(|input| input.viewport().focused) != Some(true) {
+            return;
+        }
+        let age = self.checked_at.elapsed();
+        if age < CHECKED_FOR {
+            return ctx.request_repaint_after(CHECKED_FOR.saturating_sub(age));
+        }
+        self.checked_at = Instant::now();
+        let is_asked = self.state.checks.values().any(|asked| *asked == address);
+        if !is_asked {
+            let id = self.engine.new_id();
+            self.ask(id, address);
+        }
+        ctx.request_repaint_after(CHECKED_FOR);
     }
 
     fn check_iroh(&mut self, relay: IrohRelay) {
@@ -63,6 +99,7 @@ impl Window {
 
     /// Puts into force what has changed in the settings or in their form.
     pub(super) fn take_settings(&mut self, ctx: &Context) {
+        self.state.form.relays.iter_mut().for_each(RelayDraft::take_passed_on);
         self.state.form.apply_to(&mut self.state.settings);
         let before = std::mem::replace(&mut self.in_force, self.state.settings.clone());
         if before == self.in_force {
@@ -74,6 +111,9 @@ impl Window {
         self.apply_appearance(ctx);
         if before.relays.first() != self.in_force.relays.first() {
             self.check_relay();
+        }
+        if before.bytes_per_sec != self.in_force.bytes_per_sec {
+            self.limit_all();
         }
         self.save_settings();
     }

@@ -37,7 +37,7 @@ fn a_step_of_the_desk_that_panics_is_told_with_a_report_and_the_next_one_is_done
     assert!(!screen.shows(&told), "it is told once");
 
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    screen.click_key("set-window");
+    screen.click_key("set-general");
     screen.click_key("set-language");
     screen.click("Deutsch");
     // Closing the window waits for the desk.
@@ -89,7 +89,7 @@ fn an_engine_that_stops_is_told_and_nothing_seems_to_go_on() {
         assert!(screen.shows(sentence), "{sentence}: {:#?}", screen.texts());
     }
     assert_eq!(words.lost, screen.say("lost-arrived-kept"));
-    for key in ["copy-code", "copy-link", "send-again", "resume"] {
+    for key in ["copy-code", "copy-invitation", "send-again", "resume"] {
         assert!(screen.control(&screen.say(key)).is_none(), "{key}");
     }
     assert!(!screen.shows(made_up::CODE), "the code leads nowhere");

@@ -14,7 +14,7 @@ use crate::{
     engine::{AccessPassword, Notice, Phase, ProxyChoice, RelayClientError, TransferError},
     history::{Direction, Ending, Outcome, PastTransfer},
     relay::Ports,
-    settings::{SavedRelay, Settings},
+    settings::{Closing, SavedRelay, Settings},
     store::Store,
 };
 
@@ -300,7 +300,7 @@ fn numbers_that_are_none_are_marked_and_change_nothing() {
         screen.fill(&field, text);
         assert!(screen.shows(&screen.say(bad)), "{text}");
     }
-    screen.window().state.form.page = Page::Transfers;
+    screen.window().state.form.page = Page::General;
     screen.settle();
     let rate = screen.say("set-rate");
     screen.fill(&rate, "12 parsecs");
@@ -315,7 +315,7 @@ fn numbers_that_are_none_are_marked_and_change_nothing() {
 fn another_language_holds_at_once_and_is_kept() {
     let mut screen = Screen::with(|settings| settings.language = Some("en".to_owned()));
     screen.click_key("settings");
-    screen.click_key("set-window");
+    screen.click_key("set-general");
     screen.click_key("set-language");
     screen.click("Deutsch");
     assert_eq!(screen.window().state.settings.language.as_deref(), Some("de"));
@@ -374,6 +374,11 @@ fn the_past_is_forgotten_one_by_one_or_as_a_whole() {
     assert_eq!(screen.window().state.history.entries().len(), 2);
     screen.press_with(Modifiers::COMMAND, Key::H);
     screen.click_key("history-clear");
+    assert!(screen.shows(&screen.say("history-question")), "one click must not lose all of it");
+    screen.click_key("history-keep");
+    assert!(screen.shows("one.txt") && screen.shows("three.txt"));
+    screen.click_key("history-clear");
+    screen.click_key("history-clear");
     assert!(screen.shows(&screen.say("history-empty")));
     screen.press(Key::Escape);
     assert!(screen.reopened().window().state.history.entries().is_empty());
@@ -408,12 +413,138 @@ fn closing_while_bytes_move_asks_first() {
     screen.press(Key::Enter);
     assert_eq!(screen.window().state.dialog, None);
     assert!(!closes(&screen));
+    screen.until("the window to be put away", put_away);
     screen.close();
     screen.click_key("quit-anyway");
     assert!(closes(&screen));
     screen.asked.clear();
     screen.close();
     assert!(screen.asked.is_empty(), "the second time nothing holds it: {:?}", screen.asked);
+}
+
+/// Where no tray takes an icon, the window is minimised.
+fn put_away(screen: &mut Screen) -> Option<()> {
+    let minimises = |asked: &ViewportCommand| matches!(asked, ViewportCommand::Minimized(true));
+    screen.asked.iter().any(minimises).then_some(())
+}
+
+/// Adds a send whose code waits.
+fn waiting(screen: &mut Screen) -> crate::engine::TaskId {
+    let id = screen.made_up(Direction::Sent);
+    screen.feed(super::made_up::code_of(id));
+    screen.progress(crate::engine::Progress { phase: Phase::WaitingForPeer, ..Default::default() });
+    id
+}
+
+/// Catches a window that takes a waiting code or a relay with it without a word.
+#[test]
+fn closing_while_a_code_waits_or_a_relay_runs_says_what_would_be_lost() {
+    let mut screen = Screen::with(|settings| {
+        settings.host.port = 0;
+        settings.host.data_ports = Ports(Vec::new());
+    });
+    let codes = |screen: &Screen, count: u64| screen.words().tell("quit-codes", &[("count", count.into())]);
+    let id = waiting(&mut screen);
+    screen.close();
+    assert!(screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::CancelClose)));
+    assert!(screen.shows(&screen.say("quit-question-waiting")) && screen.shows(&codes(&screen, 1)));
+    assert!(!screen.shows(&screen.say("quit-relay")) && !screen.shows(&screen.say("quit-means")));
+    screen.feed(failed(id, TransferError::Cancelled));
+    assert_eq!(screen.window().state.dialog, None, "nothing would be lost any more");
+
+    screen.window().start_relay();
+    screen.until("the relay", |screen| screen.window().state.host.as_ref()?.reachable.clone());
+    screen.close();
+    assert!(screen.shows(&screen.say("quit-relay")), "{:#?}", screen.texts());
+    screen.press(Key::Escape);
+    assert!(screen.asked.iter().all(|asked| !matches!(asked, ViewportCommand::Close)));
+}
+
+#[test]
+fn what_closing_means_is_asked_once_and_can_be_set() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    screen.close();
+    screen.click_key("quit-remember");
+    screen.click_key("quit-stay");
+    screen.until("the window to be put away", put_away);
+    assert_eq!(screen.window().state.settings.closing, Closing::KeepRunning);
+    screen.window().come_back(&eframe::egui::Context::default());
+    screen.asked.clear();
+    screen.close();
+    screen.until("the window to be put away", put_away);
+    assert_eq!(screen.window().state.dialog, None, "it was asked again");
+
+    screen.click_key("settings");
+    screen.click_key("set-closing");
+    screen.click_key("set-closing-quit");
+    screen.press(Key::Escape);
+    screen.asked.clear();
+    screen.close();
+    assert!(screen.asked.iter().all(|asked| !matches!(asked, ViewportCommand::CancelClose)));
+    // What moves is asked about whatever is set.
+    let id = screen.made_up(Direction::Sent);
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
+    screen.progress(progress(Phase::Moving, 1, 100));
+    screen.close();
+    assert!(screen.shows(&screen.say("quit-question")));
+    let screen = screen.reopened();
+    assert_eq!(kept(&screen).closing, Closing::Quit);
+}
+
+#[test]
+fn what_a_test_has_found_belongs_to_the_password_with_which_it_was_made() {
+    let mut screen = with_two_relays();
+    open_relays(&mut screen);
+    let edit = screen.say_named("set-edit", ONE);
+    screen.click(&edit);
+    let address: crate::net::client::RelayAddress = ONE.parse().unwrap();
+    let refused = explain::relay(screen.words(), &RelayClientError::TurnedAway(address));
+    screen.until_shown(&refused);
+    let password = screen.say("set-password");
+    screen.fill(&password, "another");
+    assert!(!screen.shows(&refused), "it was found with another password");
+}
+
+#[test]
+fn a_relay_that_is_passed_on_is_understood_with_its_password() {
+    let mut screen = Screen::new();
+    open_relays(&mut screen);
+    screen.click_key("set-add-relay");
+    let address = screen.say("set-address");
+    screen.fill(&address, "caiman-relay:127.0.0.1:1#top%20s3cret");
+    assert!(!screen.shows(&screen.say("set-bad-address")));
+    screen.press(Key::Tab);
+    assert_eq!(screen.value(&address), ONE);
+    assert_eq!(first_password(&screen.window().state.settings), Some("top s3cret"));
+}
+
+#[test]
+fn a_hosted_relay_uses_the_ports_that_it_shows_and_copies_address_and_password_as_one() {
+    let mut screen = Screen::new();
+    screen.click_key("settings");
+    screen.click_key("set-host");
+    let ports = screen.say("set-data-ports");
+    let uses =
+        |screen: &Screen, ports: &str| screen.words().tell("set-host-will-use", &[("ports", ports.into())]);
+    assert!(screen.shows(&uses(&screen, "27001-27009")), "{:#?}", screen.texts());
+    screen.fill(&ports, "102-28109");
+    let start = screen.say("set-host-start");
+    assert!(screen.control(&start).is_none(), "it would start with other ports than those shown");
+    screen.fill(&ports, "none");
+    let port = screen.say("set-port");
+    screen.fill(&port, "0");
+    let password = screen.say("set-password");
+    screen.fill(&password, "top s3cret");
+    screen.click(&start);
+    screen.until("the relay", |screen| screen.window().state.host.as_ref()?.reachable.clone());
+    let address = screen.window().state.host.as_ref().unwrap().reachable.as_ref().unwrap().first().cloned();
+    // A computer without a network has no address to pass on.
+    if let Some(address) = address {
+        let copy = screen.words().tell("set-copy-relay", &[("address", address.to_string().into())]);
+        screen.click(&copy);
+        assert_eq!(screen.copied, [format!("caiman-relay:{address}#top%20s3cret")]);
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn the_header_says_how_far_codes_lead_and_the_click_where_to_change_it() {
     screen.settle();
     assert_eq!(screen.window().state.codes_lead(), CodesLead::Nearby(nearby));
     screen.click(&named(&screen, "lead-nearby"));
-    assert_eq!(screen.window().state.form.page, Page::Transfers);
+    assert_eq!(screen.window().state.form.page, Page::Advanced);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_waiting_code_says_in_one_line_where_it_works() {
     screen.notice(id, Notice::Online(OnlineState::NoRelay));
     assert!(screen.shows(&screen.say("online-only-nearby")));
     screen.notice(id, Notice::Online(reachable()));
-    assert!(screen.shows(&screen.say("online-reachable")));
+    assert!(screen.shows(&screen.say("works-anywhere")) && screen.shows(&screen.say("works-once")));
     screen.notice(id, Notice::Reach { relay: Some(made_up::relay()), why: None });
     screen.notice(id, Notice::Online(OnlineState::NoRelay));
     assert!(screen.shows(&screen.say("online-only-relay")));
@@ -195,6 +195,7 @@ fn who_runs_the_public_relays_is_told_once() {
 fn own_relays_take_the_place_of_the_public_ones() {
     let mut screen = online();
     screen.click_key("settings");
+    screen.click_key("set-internet");
     assert!(screen.shows(&screen.say("set-internet-public")) && screen.shows(&screen.say("set-in-use")));
     screen.click_key("set-add-iroh");
     let named = screen.words().tell("set-iroh-named", &[("number", 1.into())]);
@@ -220,6 +221,7 @@ fn what_a_test_of_an_iroh_relay_finds_stands_below_it() {
         (settings.internet, settings.iroh_relays) = (true, vec!["http://127.0.0.1:1".parse().unwrap()]);
     });
     screen.click_key("settings");
+    screen.click_key("set-internet");
     let id = screen.window().engine.new_id();
     for (tells_addresses, key) in [(true, "set-iroh-good"), (false, "set-iroh-blind")] {
         screen.window().state.iroh_checks.insert(id, relay.clone());
@@ -275,7 +277,7 @@ fn four_words_are_enough_over_the_internet() {
     let file = sender.file("notes.txt", b"one two three");
     sender.drop_files(&[&file]);
     let code = code(&mut sender);
-    let works = sender.say("online-reachable");
+    let works = sender.say("works-anywhere");
     sender.until_shown(&works);
     ask(&mut receiver, &mut sender, &code);
     receiver.press(Key::Enter);
@@ -283,6 +285,7 @@ fn four_words_are_enough_over_the_internet() {
     assert_eq!(receiver.card().met_at, Some(MetAt::Internet));
     assert_eq!(fs::read(receiver.inbox().join("notes.txt")).unwrap(), b"one two three");
     sender.press_with(eframe::egui::Modifiers::COMMAND, Key::Comma);
+    sender.click_key("set-internet");
     let test = sender.say_named("set-test-named", &address.to_string());
     sender.click(&test);
     sender.until("the test of the relay", |screen| {

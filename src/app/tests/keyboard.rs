@@ -67,9 +67,10 @@ fn a_waiting_send() {
     screen.feed(made_up::code_of(id));
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 1)])));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
-    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("copy-code")));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("copy-invitation")));
     screen.click_key("show-qr");
     screen.click_key("show-list");
+    screen.click_key("options");
     check_reach(&mut screen, &Names::new());
 }
 
@@ -100,7 +101,7 @@ fn the_pages_of_the_settings() {
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    for page in [Page::Internet, Page::Relays, Page::Host, Page::Transfers, Page::Window] {
+    for page in [Page::General, Page::Internet, Page::Relays, Page::Host, Page::Advanced] {
         screen.window().state.form.page = page;
         screen.window().state.form.editing = Some(0);
         screen.settle();
@@ -225,7 +226,7 @@ fn the_settings_keep_the_keyboard_too() {
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    for page in [Page::Internet, Page::Relays, Page::Host, Page::Transfers] {
+    for page in [Page::General, Page::Internet, Page::Relays, Page::Host, Page::Advanced] {
         let plain = |screen: &mut Screen| {
             let form = &mut screen.window().state.form;
             (form.page, form.editing) = (page, Some(1));
@@ -243,9 +244,11 @@ fn the_settings_keep_the_keyboard_too() {
             let state = &mut screen.window().state;
             for relay in &state.settings.relays {
                 state.checked.insert(relay.address.clone(), RelayStatus::Pending);
+                state.checked_with.insert(relay.address.clone(), None);
             }
             state.host_error = Some(RelayError::TooManyDataPorts(99));
-            (state.form.host_port, state.form.rate) = ("none".to_owned(), "none".to_owned());
+            // A relay that can't start has no button to start it, so there the keyboard has nowhere to stay.
+            state.form.rate = "none".to_owned();
             screen.settle();
             assert_eq!(screen.focused(), before);
         }

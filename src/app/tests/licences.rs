@@ -11,8 +11,11 @@ use crate::app::{
 /// Opens the page that ends with them.
 fn at_the_end(screen: &mut Screen) {
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    screen.window().state.form.page = Page::Window;
+    screen.window().state.form.page = Page::General;
     screen.settle();
+    let rate = screen.say("set-rate");
+    screen.point_at(screen.place(&rate).expect("it is on this page").center());
+    screen.scroll(-5000.0);
 }
 
 /// Opens the licences by the keyboard.

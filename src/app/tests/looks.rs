@@ -7,6 +7,7 @@ use super::{
     made_up::{self, CODE, manifest},
 };
 use crate::{
+    app::model::settings_form::Page,
     engine::{Notice, Phase, Progress, TransferError},
     history::Direction,
 };
@@ -46,6 +47,57 @@ fn the_qr_code_leaves_the_code_its_size() {
     assert_eq!((place(&screen, CODE), place(&screen, &copy)), before);
 }
 
+/// Catches buttons that slide to the left while one of them says that it has copied.
+#[test]
+fn nothing_moves_while_a_button_says_that_it_has_copied() {
+    for language in ["en", "de"] {
+        let mut screen = Screen::with(|settings| settings.language = Some(language.to_owned()));
+        waiting(&mut screen, "notes.txt");
+        let qr = screen.say("show-qr");
+        let before = place(&screen, &qr);
+        for key in ["copy-invitation", "copy-code"] {
+            screen.click_key(key);
+            assert_eq!(place(&screen, &qr), before, "{language}: {key}");
+        }
+    }
+}
+
+/// Catches labels that are cut off, or run under their field, in one of the languages.
+#[test]
+fn every_label_of_the_settings_is_whole() {
+    for language in ["en", "de"] {
+        let mut screen = Screen::with(|settings| settings.language = Some(language.to_owned()));
+        screen.click_key("settings");
+        for page in [Page::General, Page::Host, Page::Advanced] {
+            screen.window().state.form.page = page;
+            screen.settle();
+            for key in ["set-direct-port", "set-rate", "set-data-ports", "set-closing", "set-path"] {
+                let (label, field) = (screen.say(key), screen.place(&screen.say(key)));
+                let painted = screen.painted(&label);
+                if let (Some(painted), Some(field)) = (painted, field) {
+                    assert!(painted.right() < field.left(), "{language}: {label} {painted} {field}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn while_a_code_waits_the_drop_zone_is_a_strip_and_the_code_is_in_sight() {
+    for (width, height) in [(1040.0, 720.0), (640.0, 480.0)] {
+        let mut screen = Screen::sized(width, height, |_| {});
+        waiting(&mut screen, "notes.txt");
+        let (files, code) = (place(&screen, &screen.say("choose-files")), place(&screen, CODE));
+        assert!(code.top() - files.bottom() < 120.0, "{files} {code}");
+        for key in ["copy-invitation", "copy-code", "show-qr", "options", "show-list"] {
+            let control = place(&screen, &screen.say(key));
+            assert!(control.bottom() <= height, "{width} x {height}: {key} at {control}");
+        }
+        let middle = f32::midpoint(screen.window().rects[0].1.left(), screen.window().rects[0].1.right());
+        assert!((code.center().x - middle).abs() < 2.0, "the code stands in the middle");
+    }
+}
+
 #[test]
 fn a_long_name_leaves_room_for_how_much_it_is() {
     let mut screen = Screen::new();
@@ -83,20 +135,20 @@ fn a_list_ends_with_its_last_row() {
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     screen.click_key("show-list");
     let (first, second) = (place(&screen, "0.txt"), place(&screen, "1.txt"));
-    let wait = place(&screen, &screen.say("phase-waiting"));
+    let card = screen.window().rects[0].1;
     screen.point_at(first.center());
     screen.scroll(-5000.0);
     let last = place(&screen, "29.txt");
-    assert!(wait.top() - last.bottom() < (second.top() - first.top()) + 12.0, "{last} {wait}");
+    assert!(card.bottom() - last.bottom() < (second.top() - first.top()) + 20.0, "{last} {card}");
 }
 
 #[test]
 fn both_sides_end_at_the_same_height() {
     let mut screen = Screen::new();
-    waiting(&mut screen, "notes.txt");
+    screen.moving(Direction::Sent);
     // The buttons stand in the middle of the left side.
     let middle = |screen: &Screen| place(screen, &screen.say("choose-files")).top();
-    let below = |screen: &Screen| place(screen, CODE).top();
+    let below = |screen: &Screen| place(screen, "notes.txt").top();
     let before = (middle(&screen), below(&screen));
     let code = screen.say("code");
     screen.fill(&code, "acid-zzzzzz-mustard-tulip");

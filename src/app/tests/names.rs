@@ -150,7 +150,7 @@ fn a_notification_says_who_asks() {
 fn the_name_of_this_computer_is_set_once_it_is_one_and_told_unless_that_is_switched_off() {
     let mut screen = Screen::with(|settings| settings.tell_name = true);
     screen.click_key("settings");
-    screen.click_key("set-transfers");
+    screen.click_key("set-general");
     let (field, bad) = (screen.say("set-name"), screen.words().tell("set-bad-name", &[("most", 40.into())]));
     screen.fill(&field, &"x".repeat(41));
     assert!(screen.shows(&bad), "{:#?}", screen.texts());

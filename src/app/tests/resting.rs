@@ -213,7 +213,7 @@ fn a_code_whose_relay_is_lost_stays_in_sight() {
     screen.progress(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
     let text = told(&mut screen, Standstill::Lost(Lost::Relay, Duration::ZERO));
     assert!(screen.shows(&text) && screen.shows(made_up::CODE), "{text}: {:#?}", screen.texts());
-    let (what, how) = (screen.place(&text).unwrap(), screen.place(&screen.say("pass-on")).unwrap());
+    let (what, how) = (screen.place(&text).unwrap(), screen.place(&screen.say("options")).unwrap());
     assert!(what.bottom() <= how.top(), "it stands below the code, not below everything");
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     assert!(!screen.shows(&text));

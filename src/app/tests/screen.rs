@@ -300,6 +300,18 @@ impl Screen {
         self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
     }
 
+    /// Where this text was painted by itself, if it was.
+    pub(super) fn painted(&self, text: &str) -> Option<Rect> {
+        fn painted(shape: &Shape, text: &str) -> Option<Rect> {
+            match shape {
+                Shape::Text(shape) if shape.galley.text() == text => Some(shape.visual_bounding_rect()),
+                Shape::Vec(shapes) => shapes.iter().find_map(|shape| painted(shape, text)),
+                _ => None,
+            }
+        }
+        self.harness.output().shapes.iter().find_map(|clipped| painted(&clipped.shape, text))
+    }
+
     /// The control of this name, or the row of a tree, if there is one. It has to be the only one.
     pub(super) fn control(&self, name: &str) -> Option<Node<'_>> {
         let can_click = |node: &Node<'_>| node.accesskit_node().data().supports_action(Deed::Click);

@@ -6,7 +6,7 @@ use super::{Screen, made_up};
 use crate::{
     app::{
         desktop::desk::{ClipboardUse, DeskOutcome},
-        model::tone::Tone,
+        model::{card::StartedWith, tone::Tone},
     },
     engine::{NotAdded, Notice, Phase, Progress, TransferError},
     history::Direction,
@@ -29,8 +29,11 @@ fn what_is_dropped_gets_a_code() {
     let code = waiting(&mut screen);
     assert!(screen.shows(&code) && screen.shows("notes.txt"), "{:#?}", screen.texts());
     assert!(screen.shows(&screen.say("phase-waiting")));
-    assert!(screen.card().hosted.is_some());
+    assert!(screen.card().hosted.is_some() && screen.shows(&screen.say("works-once")));
     // One of these texts says who can reach this computer.
+    let reach = ["works-nearby", "works-reachable", "reach-nobody"].map(|key| screen.say(key));
+    assert!(reach.iter().any(|text| screen.shows(text)));
+    screen.click_key("options");
     let reach = ["reach-local", "reach-public", "reach-nobody"].map(|key| screen.say(key));
     assert!(reach.iter().any(|text| screen.shows(text)));
 }
@@ -43,11 +46,15 @@ fn copying_is_acknowledged_and_the_button_comes_back() {
     assert_eq!(screen.copied, [code.as_str()]);
     assert!(screen.control(&screen.say("copied")).is_some());
     assert!(screen.control(&screen.say("copy-code")).is_none());
-    screen.click_key("copy-link");
-    let link = screen.copied.pop().unwrap();
+    screen.click_key("copy-invitation");
+    let invitation = screen.copied.pop().unwrap();
+    let link = invitation.split_whitespace().last().unwrap();
     assert!(link.starts_with("caiman:") && link.contains(&code) && link.contains("server="), "{link}");
+    // It is read as the link, also by those who paste all of it.
+    assert_eq!(crate::code::parse_any(&invitation).unwrap().to_string(), link);
+    assert!(!invitation.contains("notes.txt"), "a messenger learns what is sent: {invitation}");
     // The button comes back by itself, without a hand on the window.
-    let (copy, limit) = (screen.say("copy-link"), Duration::from_secs(2));
+    let (copy, limit) = (screen.say("copy-invitation"), Duration::from_secs(2));
     assert!(screen.wanted_after() <= limit, "the window rests");
     screen.until("the button", |screen| screen.control(&copy).is_some().then_some(()));
     assert!(screen.control(&screen.say("copy-code")).is_some());
@@ -166,6 +173,7 @@ fn the_qr_code_and_the_list_fold_out_and_in() {
 #[test]
 fn wrong_tries_are_told_until_the_code_is_retired() {
     let mut screen = Screen::new();
+    screen.file("notes.txt", b"one two three");
     let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
@@ -181,8 +189,77 @@ fn wrong_tries_are_told_until_the_code_is_retired() {
     screen.progress(Progress { phase: Phase::Retired, ..Progress::default() });
     assert!(screen.shows(&screen.say("code-retired")));
     // A retired code must not be passed on.
-    assert!(screen.control(&screen.say("copy-link")).is_none());
+    assert!(screen.control(&screen.say("copy-invitation")).is_none());
     assert!(screen.control(&screen.say("copy-code")).is_none());
+    // The way on is there at once, and not only after the minute in which the old code is told to be retired.
+    screen.click_key("new-code");
+    assert!(screen.window().state.card(id).is_none());
+    screen.until_card("the new code", |card| card.code.is_some());
+    assert_eq!(screen.window().state.cards.len(), 1);
+}
+
+#[test]
+fn what_waits_can_be_thinned_out_and_the_last_one_stays() {
+    let mut screen = Screen::new();
+    let files = ["one.txt", "two.txt"].map(|name| screen.file(name, b"x"));
+    screen.drop_files(&files.each_ref().map(std::path::PathBuf::as_path));
+    screen.until_card("both files", |card| {
+        card.code.is_some()
+            && card.manifest.as_ref().is_some_and(|manifest| manifest.files() == 2)
+            && card.progress.phase == Phase::WaitingForPeer
+    });
+    screen.click_key("show-list");
+    let remove = screen.say_named("remove-named", "one.txt");
+    screen.click(&remove);
+    screen.until_card("what is left", |card| {
+        card.manifest.as_ref().is_some_and(|manifest| manifest.files() == 1)
+    });
+    assert_eq!(screen.card().names().0, ["two.txt"]);
+    assert!(matches!(&screen.card().started_with, StartedWith::Paths(paths) if *paths == files[1..]));
+    assert!(screen.control(&screen.say_named("remove-named", "two.txt")).is_none());
+}
+
+#[test]
+fn receivers_limit_and_expiry_are_set_for_one_send() {
+    let mut screen = Screen::new();
+    let old = waiting(&mut screen);
+    let id = screen.card().id;
+    screen.click_key("options");
+    screen.click_key("set-rate");
+    screen.click("5 MB/s");
+    assert_eq!(screen.card().limit, Some(5_000_000));
+    assert_eq!(screen.window().state.settings.bytes_per_sec, None, "others keep theirs");
+    screen.click_key("set-receivers");
+    screen.click("3");
+    screen.until("the new code", |screen| {
+        let cards = &screen.window().state.cards;
+        let card = cards.first().filter(|card| cards.len() == 1 && card.id != id)?;
+        (card.code.as_ref()?.to_string() != old && card.progress.phase == Phase::WaitingForPeer).then_some(())
+    });
+    assert_eq!((screen.card().receivers, screen.card().limit), (3, Some(5_000_000)));
+    screen.click_key("expires");
+    let after = screen.words().tell("expires-after", &[("time", "10 min".into())]);
+    screen.click(&after);
+    assert!(screen.wanted_after() <= Duration::from_mins(10));
+    // Its time comes at once.
+    let id = screen.card().id;
+    screen.card().expires = Some((Duration::ZERO, std::time::Instant::now()));
+    screen.settle();
+    screen.until("the end", |screen| screen.window().state.card(id).is_none().then_some(()));
+    let told = screen.say_named("expired", "notes.txt");
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+}
+
+/// Catches a limit that holds only for sends that begin after it was set.
+#[test]
+fn a_limit_in_the_settings_reaches_what_waits() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    screen.click_key("settings");
+    let rate = screen.say("set-rate");
+    screen.fill(&rate, "5 MB/s");
+    screen.press(eframe::egui::Key::Enter);
+    assert_eq!(screen.card().limit, Some(5_000_000));
 }
 
 #[test]
@@ -198,8 +275,22 @@ fn files_a_text_or_a_code_can_be_pasted() {
     let file = screen.file("notes.txt", b"one");
     screen.outcome(paste(vec![file], None));
     assert_eq!(screen.card().names().0, ["notes.txt"]);
+    // A text is seen before it goes, and can be changed: nobody sees what is on a clipboard.
     screen.outcome(paste(Vec::new(), Some("see you at eight")));
+    assert_eq!(screen.window().state.cards.len(), 1);
+    let field = screen.say("text-to-send");
+    assert_eq!(screen.value(&field), "see you at eight");
+    screen.press(eframe::egui::Key::Escape);
+    assert_eq!(screen.window().state.cards.len(), 1, "nothing was sent");
+    screen.click_key("write-text");
+    assert_eq!(screen.value(&field), "see you at eight", "what was written is kept");
+    screen.fill(&field, "at nine");
+    screen.click_key("text-send");
     assert!(screen.card().is_text() && screen.shows(&screen.say("a-text")));
+    assert!(matches!(&screen.card().started_with, StartedWith::Text(text) if text == "at nine"));
+    assert!(screen.window().state.draft.is_empty());
+    screen.click_key("show-text");
+    assert!(screen.shows("at nine"), "{:#?}", screen.texts());
     screen.outcome(paste(Vec::new(), Some(made_up::CODE)));
     assert_eq!(screen.window().state.cards.len(), 2);
     assert_eq!(screen.value(&screen.say("code")), made_up::CODE);
@@ -237,6 +328,13 @@ fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
     screen.click_key("clipboard-take");
     assert_eq!(screen.value(&screen.say("code")), "tulip-acid-coyote-mustard");
     assert_eq!(screen.window().state.field.server.as_deref(), Some("192.0.2.7:27001"));
+    let code = screen.say("code");
+    screen.fill(&code, "");
+    let other = "caiman:mustard-acid-coyote-tulip?server=192.0.2.7:27001";
+    let args = [("get", "x".into()), ("code", "y".into()), ("link", other.into())];
+    let invitation = screen.words().tell("invitation", &args);
+    screen.outcome(look(&invitation));
+    assert!(screen.shows("mustard-acid-coyote-tulip"), "{:#?}", screen.texts());
 
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Sent);

@@ -56,7 +56,7 @@ fn what_is_dropped_on_a_send_that_runs_goes_to_the_same_receiver_without_a_code(
     // The desk finds out where the pointer is.
     screen.until_card("the send", |card| card.bond == Some(Bond::After(before)));
     assert!(screen.shows("more.txt"), "{:#?}", screen.texts());
-    for key in ["copy-code", "copy-link", "code-coming", "show-qr"] {
+    for key in ["copy-code", "copy-invitation", "code-coming", "show-qr"] {
         assert!(screen.control(&screen.say(key)).is_none() && !screen.shows(&screen.say(key)), "{key}");
     }
 }

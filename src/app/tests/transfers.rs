@@ -139,14 +139,18 @@ fn a_code_that_is_used_up_is_not_offered_from_the_clipboard_after_a_restart() {
 }
 
 #[test]
-fn without_a_relay_the_link_is_enough() {
+fn without_a_relay_the_invitation_is_enough() {
     let (mut sender, mut receiver) = (Screen::new(), Screen::new());
     let file = sender.file("notes.txt", b"one two three");
     sender.drop_files(&[&file]);
     code(&mut sender);
-    sender.click_key("copy-link");
-    let link = sender.copied.pop().unwrap();
-    ask(&mut receiver, &mut sender, &link);
+    sender.click_key("copy-invitation");
+    // A field of one line gets a text of several lines like this.
+    let invitation = sender.copied.pop().unwrap().replace('\n', " ");
+    let field = receiver.say("code");
+    receiver.click(&field);
+    receiver.window().state.field.set(invitation);
+    ask(&mut receiver, &mut sender, "");
     receiver.press(Key::Enter);
     done(&mut sender, &mut receiver);
     assert_eq!(read(&receiver.inbox(), "notes.txt"), b"one two three");
@@ -245,6 +249,7 @@ fn a_pasted_text_arrives_to_be_read() {
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let text = Some("see you\nat eight".to_owned());
     sender.outcome(DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files: Vec::new(), text });
+    sender.click_key("text-send");
     let code = code(&mut sender);
     ask(&mut receiver, &mut sender, &code);
     receiver.press(Key::Enter);

@@ -1,4 +1,4 @@
-//! A question over the page with two answers: one changes nothing, the other acts.
+//! A question over the page with two answers: one loses nothing, the other acts.
 
 use eframe::egui::{Context, Id, Modal, Ui};
 
@@ -17,8 +17,8 @@ pub(super) struct Confirmation<'a> {
     pub(super) width: f32,
     /// The question itself.
     pub(super) text: &'a str,
-    /// The answer that changes nothing. It has the keyboard.
-    pub(super) keep: &'a str,
+    /// The answer that loses nothing: its text, and what it does. It has the keyboard.
+    pub(super) keep: (&'a str, Action),
     /// The answer that acts: its text, its icon if it has one, and what it does.
     pub(super) act: (&'a str, Option<Icon>, Action),
 }
@@ -26,7 +26,7 @@ pub(super) struct Confirmation<'a> {
 impl Confirmation<'_> {
     /// Draws the question. `explain` draws what the answers mean.
     pub(super) fn ui(self, ctx: &Context, view: &mut View<'_>, explain: impl FnOnce(&mut Ui)) {
-        let Self { id, width, text, keep, act: (act, icon, action) } = self;
+        let Self { id, width, text, keep: (keep, keeps), act: (act, icon, action) } = self;
         let shown = Modal::new(Id::unique(id)).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
             ui.set_width(width);
             name_dialog(ui, text);
@@ -39,7 +39,7 @@ impl Confirmation<'_> {
                     keep.request_focus();
                 }
                 if keep.clicked() {
-                    view.act(Action::Show(None));
+                    view.act(keeps);
                 }
                 let mut button = Button::new(Emphasis::Secondary, act);
                 if let Some(icon) = icon {

@@ -1,10 +1,10 @@
-//! The left side, Send: the drop zone with its buttons, and what covers the window while files are held over it.
+//! The left side, Send: the drop zone with its buttons, which is a strip while sends wait, and what covers the window while files are held over it.
 
 use std::path::PathBuf;
 
 use eframe::egui::{
-    Align, Align2, Color32, CornerRadius, Id, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke,
-    Ui, UiBuilder, vec2,
+    Align, Align2, CornerRadius, Id, Label, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke, Ui,
+    UiBuilder, vec2,
 };
 
 use super::{CardRects, View};
@@ -12,18 +12,20 @@ use crate::{
     app::{
         model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Emphasis, Icon, disc, heading, muted},
+        widgets::{Button, Emphasis, Icon, disc, heading, icon, icon_button, muted, row},
     },
     transfer::show::Shown,
 };
 
+/// Height of the strip that is left of the zone while sends wait, in points.
+const STRIP: f32 = 56.0;
 /// Height of the zone's words and buttons, in points, without the icon above them.
 const CONTENT: f32 = 103.0;
 /// Height of the zone's words and buttons, in points, with the icon above them.
 const ROOMY_CONTENT: f32 = 187.0;
 
 /// Draws the left side.
-pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+pub(super) fn send_side_ui(ui: &mut Ui, view: &mut View<'_>) {
     heading(ui, &view.say("send"));
     let rect = ui.available_rect_before_wrap();
     let p = palette(ui);
@@ -40,9 +42,7 @@ pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             }
             let font = theme::font(Weight::SemiBold, size::DISPLAY);
             ui.label(RichText::new(view.say("drop-here")).font(font).color(p.text));
-            let leads_far = !state.settings.relays.is_empty() || state.internet().is_some();
-            let hint = if leads_far { "drop-hint" } else { "drop-hint-local" };
-            muted(ui, &view.say(hint));
+            muted(ui, &view.say("drop-hint"));
             ui.add_space(space::XS);
             buttons_ui(ui, view);
         });
@@ -51,19 +51,13 @@ pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
 
 fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
     let (files, folder, paste) = (view.say("choose-files"), view.say("choose-folder"), view.say("paste"));
+    let write = view.say("write-text");
     // The buttons are measured in the language in use, so that the row stands in the middle.
-    let width_of = |text: &String| {
-        let font = theme::font(Weight::Medium, size::BODY);
-        ui.painter().layout_no_wrap(text.clone(), font, Color32::WHITE).size().x
-            + 28.0
-            + size::ICON
-            + space::XS
-            + 2.0
-    };
-    let gaps = 2.0 * space::S + 1.0;
-    let two = width_of(&files) + width_of(&folder) + gaps;
-    let is_tight = two + width_of(&paste) > ui.available_width();
-    let width = two + if is_tight { theme::CONTROL_HEIGHT } else { width_of(&paste) };
+    let gaps = 3.0 * space::S + 1.0;
+    let two = Button::width_of(ui, &files) + Button::width_of(ui, &folder) + gaps;
+    let others = Button::width_of(ui, &paste) + Button::width_of(ui, &write);
+    let is_tight = two + others > ui.available_width();
+    let width = two + if is_tight { 2.0 * theme::CONTROL_HEIGHT } else { others };
     let room = vec2(width.min(ui.available_width()), theme::CONTROL_HEIGHT);
     ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
         if Button::new(Emphasis::Primary, &files).icon(Icon::File).ui(ui).clicked() {
@@ -72,14 +66,44 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
         if Button::new(Emphasis::Secondary, &folder).icon(Icon::Folder).ui(ui).clicked() {
             view.act(Action::PickFolder);
         }
-        if Button::new(Emphasis::Secondary, if is_tight { "" } else { &paste })
-            .name(&paste)
-            .icon(Icon::Clipboard)
-            .ui(ui)
-            .clicked()
-        {
-            view.act(Action::Paste);
+        let others = [(&paste, Icon::Clipboard, Action::Paste), (&write, Icon::Text, Action::WriteText)];
+        for (text, sign, action) in others {
+            let button = Button::new(Emphasis::Secondary, if is_tight { "" } else { text });
+            if button.name(text).icon(sign).ui(ui).clicked() {
+                view.act(action);
+            }
         }
+    });
+}
+
+/// Draws the drop zone as a strip, while sends wait below it.
+pub(super) fn strip_ui(ui: &mut Ui, view: &mut View<'_>) {
+    let rect = ui.available_rect_before_wrap();
+    let rect = Rect::from_min_size(rect.min, vec2(rect.width(), STRIP));
+    let p = palette(ui);
+    ui.painter().rect_filled(rect, CornerRadius::same(theme::CARD_RADIUS), p.sunken);
+    ui.painter().extend(dashes(rect.shrink(0.5), Stroke::new(1.2, p.edge)));
+    let (files, text) = (view.say("choose-files"), view.say("drop-more"));
+    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink2(vec2(space::L, 0.0))), |ui| {
+        let right = |ui: &mut Ui| {
+            if Button::new(Emphasis::Secondary, &files).icon(Icon::File).ui(ui).clicked() {
+                view.act(Action::PickFiles);
+            }
+            for (key, sign, action) in [
+                ("choose-folder", Icon::Folder, Action::PickFolder),
+                ("paste", Icon::Clipboard, Action::Paste),
+                ("write-text", Icon::Text, Action::WriteText),
+            ] {
+                if icon_button(ui, sign, &view.say(key)).clicked() {
+                    view.act(action);
+                }
+            }
+        };
+        row(ui, STRIP, right, |ui| {
+            icon(ui, Icon::FilePlus, 20.0, p.accent);
+            ui.add_space(space::XS);
+            ui.add(Label::new(RichText::new(text).color(p.text)).truncate());
+        });
     });
 }
 

@@ -97,7 +97,7 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     if response.on_hover_text(hint).clicked() {
         view.act(match state.codes_lead() {
             _ if !state.settings.relays.is_empty() => Action::CheckRelay,
-            CodesLead::Nearby(WhyNearby::PathMode) => Action::ShowSettings(Page::Transfers),
+            CodesLead::Nearby(WhyNearby::PathMode) => Action::ShowSettings(Page::Advanced),
             CodesLead::Nearby(WhyNearby::NotBuiltIn) => Action::ShowSettings(Page::Relays),
             _ => Action::ShowSettings(Page::Internet),
         });

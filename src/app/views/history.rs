@@ -3,11 +3,14 @@
 use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{View, card_parts::sign_of_kind};
+use super::{View, card_parts::sign_of_kind, confirmation::Confirmation};
 use crate::{
     app::{
         explain,
-        model::{action::Action, state::State},
+        model::{
+            action::{Action, Dialog},
+            state::State,
+        },
         theme::{palette, size, space},
         widgets::{
             Button, Emphasis, Icon, dialog_frame, disc, face, heading, icon_button, muted, name_dialog, row,
@@ -36,7 +39,7 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
         let right = |ui: &mut Ui| {
             if !entries.is_empty() && Button::new(Emphasis::Quiet, &clear).icon(Icon::Trash2).ui(ui).clicked()
             {
-                view.act(Action::ClearHistory);
+                view.act(Action::Show(Some(Dialog::ClearHistory)));
             }
             closes = icon_button(ui, Icon::X, &close).clicked();
         };
@@ -58,6 +61,23 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
     if shown.inner || shown.should_close() {
         view.act(Action::Show(None));
     }
+}
+
+/// Draws the question before the history is cleared.
+pub(in crate::app) fn clear_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+    let (text, keep, act) =
+        (view.say("history-question"), view.say("history-keep"), view.say("history-clear"));
+    let means = view.words.tell("history-means", &[("count", state.history.entries().len().into())]);
+    let question = Confirmation {
+        id: "clear history",
+        width: 380.0,
+        text: &text,
+        keep: (&keep, Action::Show(Some(Dialog::History))),
+        act: (&act, Some(Icon::Trash2), Action::ClearHistory),
+    };
+    question.ui(ctx, view, |ui| {
+        muted(ui, &means);
+    });
 }
 
 /// Draws what is shown while the history is empty.

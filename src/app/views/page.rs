@@ -53,7 +53,7 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
                 if state.tells_of_internet() {
                     part(ui, "internet", |ui| internet_ui(ui, view));
                 }
-                sides_ui(ui, state, view);
+                sides_ui(ui, state, view, &mut rects);
                 ui.add_space(space::L);
                 transfers_ui(ui, state, view, &mut rects);
                 part(ui, "unfinished", |ui| unfinished::unfinished_ui(ui, state, view));
@@ -154,13 +154,15 @@ fn internet_ui(ui: &mut Ui, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-/// The words of a code, without the scheme and the server of an invite link.
-fn short(code: &str) -> String {
-    let bare = code.strip_prefix(crate::code::SCHEME).unwrap_or(code);
-    bare.split('?').next().unwrap_or(bare).to_owned()
+/// The words of the code in a text, without the link or the invitation around it.
+fn short(text: &str) -> String {
+    crate::code::parse_any(text).map_or_else(|_| text.to_owned(), |invite| invite.code().to_string())
 }
 
-fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut CardRects) {
+    if state.cards.iter().any(Card::is_offered_by_code) {
+        return waiting_sides_ui(ui, state, view, rects);
+    }
     // Below them the page ends with some room, so that nothing scrolls as long as all is in sight.
     let below = space::L + space::PAGE + 4.0 * ui.spacing().item_spacing.y;
     let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - below;
@@ -171,7 +173,7 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     };
     let width = ui.available_width();
     if width < NARROW {
-        side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, view));
         ui.add_space(space::L);
         side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
         return;
@@ -182,7 +184,7 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     ui.horizontal_top(|ui| {
         let right = (width * 0.37).clamp(300.0, 420.0).floor();
         side(ui, "send", vec2(width - right - space::L, before.max(height)), |ui| {
-            drop_zone::send_side_ui(ui, state, view);
+            drop_zone::send_side_ui(ui, view);
         });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
         let now = side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
@@ -190,6 +192,33 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
             ui.data_mut(|data| data.insert_temp(grown, now));
             ui.ctx().request_discard("the two sides are of different heights");
         }
+    });
+}
+
+/// Draws both sides while sends wait: these stand at the left, below the strip to which the drop zone has shrunk.
+fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut CardRects) {
+    let width = ui.available_width();
+    let mut send = |ui: &mut Ui, state: &State, view: &mut View<'_>| {
+        part(ui, "send", |ui| drop_zone::strip_ui(ui, view));
+        ui.add_space(space::S);
+        for card in state.cards.iter().filter(|card| card.is_offered_by_code()) {
+            card_ui(ui, card, false, state, view, rects);
+        }
+    };
+    if width < NARROW {
+        send(ui, state, view);
+        ui.add_space(space::S);
+        side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        let right = (width * 0.37).clamp(300.0, 420.0).floor();
+        ui.vertical(|ui| {
+            ui.set_width(width - right - space::L);
+            send(ui, state, view);
+        });
+        ui.add_space(space::L - ui.spacing().item_spacing.x);
+        side(ui, "receive", vec2(right, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
     });
 }
 
@@ -246,39 +275,51 @@ fn is_plain(card: &Card, state: &State) -> bool {
 }
 
 fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut CardRects) {
-    if state.cards.is_empty() {
+    let stands_here = |card: &&Card| card.branch_of().is_none() && !card.is_offered_by_code();
+    if !state.cards.iter().any(|card| stands_here(&card)) {
         return;
     }
     part(ui, "transfers", |ui| transfers_head_ui(ui, state, view));
-    let cards = state.cards.iter().filter(|card| card.branch_of().is_none());
-    for (number, card) in cards.enumerate() {
-        let name = explain::name(view.words, card);
-        group(ui, card.id, &name, |ui| {
-            if number >= FULL_CARDS && is_plain(card, state) && !card.folds.details {
-                let drawn = widgets::slim_card(ui, |ui| {
-                    ui.set_width(ui.available_width());
-                    transfer::slim_transfer_ui(ui, card, view);
-                });
-                if card.takes_more() {
-                    rects.push((card.id, drawn.response.rect));
-                }
-                return;
-            }
-            let drawn = widgets::card(ui, |ui| {
+    for (number, card) in state.cards.iter().filter(stands_here).enumerate() {
+        card_ui(ui, card, number >= FULL_CARDS, state, view, rects);
+    }
+}
+
+/// Draws a card, as a row if it is one of many and there is nothing to say but how far it has come.
+fn card_ui(
+    ui: &mut Ui,
+    card: &Card,
+    is_slim: bool,
+    state: &State,
+    view: &mut View<'_>,
+    rects: &mut CardRects,
+) {
+    let name = explain::name(view.words, card);
+    group(ui, card.id, &name, |ui| {
+        if is_slim && is_plain(card, state) && !card.folds.details {
+            let drawn = widgets::slim_card(ui, |ui| {
                 ui.set_width(ui.available_width());
-                if card.is_asking() {
-                    offer::offer_ui(ui, card, view);
-                } else if card.direction == Direction::Sent && card.end.is_none() && card.accepted.is_none() {
-                    send_card::send_card_ui(ui, card, state, view);
-                } else {
-                    transfer::transfer_ui(ui, card, state, view);
-                }
-                part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
+                transfer::slim_transfer_ui(ui, card, view);
             });
-            if state.takes_additions(card) || card.takes_more() {
+            if card.takes_more() {
                 rects.push((card.id, drawn.response.rect));
             }
+            return;
+        }
+        let drawn = widgets::card(ui, |ui| {
+            ui.set_width(ui.available_width());
+            if card.is_asking() {
+                offer::offer_ui(ui, card, view);
+            } else if card.direction == Direction::Sent && card.end.is_none() && card.accepted.is_none() {
+                send_card::send_card_ui(ui, card, state, view);
+            } else {
+                transfer::transfer_ui(ui, card, state, view);
+            }
+            part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
         });
-        ui.add_space(space::XS);
-    }
+        if state.takes_additions(card) || card.takes_more() {
+            rects.push((card.id, drawn.response.rect));
+        }
+    });
+    ui.add_space(space::XS);
 }

@@ -1,8 +1,11 @@
-//! A send whose bytes don't move yet: the code in large type, how to pass it on, what is being sent, and what it
-//! waits for.
+//! A send whose bytes don't move yet: the code in large type, how to pass it on, what it waits for, and on demand what is
+//! being sent and what can be set for it.
+
+use std::time::Duration;
 
 use eframe::egui::{
-    CornerRadius, Frame, Label, Margin, Response, RichText, Role, ScrollArea, Ui, WidgetInfo,
+    Align, CornerRadius, Frame, Label, Layout, Margin, Response, RichText, Role, ScrollArea, TextWrapMode,
+    Ui, WidgetInfo, vec2,
 };
 
 use super::{
@@ -14,31 +17,37 @@ use crate::{
         explain,
         model::{
             action::{Action, Copied},
-            card::Card,
+            card::{Card, StartedWith},
             settings_form::Page,
             state::{CodesLead, State, WhyNearby},
             tone::Tone,
         },
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Emphasis, Icon, face, fitting, icon, icon_button, link, muted, note, part, row,
-            row_of_words, signed_note, small, title_with,
+            self, Button, Emphasis, Icon, face, fitting, form, icon, icon_button, link, muted, note, part,
+            row, row_of_words, signed_note, small, title_with,
         },
     },
-    engine::{OnlineState, PathMode, Phase},
-    net::client::RelayAddress,
-    protocol::manifest::EntryKind,
+    engine::{MAX_RECEIVERS, OnlineState, PathMode, Phase},
+    protocol::manifest::{Entry, EntryKind},
     transfer::show::Shown,
+    units::Rate,
 };
 
-/// Width that a card needs for the QR code to stand beside the rest, in points.
-const ROOM_FOR_QR: f32 = 620.0;
 /// The greatest side of the QR code, in points. The code is as large as whole pixels for each module allow.
 const QR_SIDE: f32 = 212.0;
 /// Height of the list of what is being sent, in points: a good six rows.
-const LIST_HEIGHT: f32 = 160.0;
+const LIST_HEIGHT: f32 = 180.0;
 /// Height of a row of that list, in points.
 const LIST_ROW: f32 = 26.0;
+/// Width of the labels of what can be set for a send, in points.
+const LABEL: f32 = 150.0;
+/// The limits on the speed that are offered for a single send, in bytes a second.
+const LIMITS: [u64; 4] = [1_000_000, 5_000_000, 20_000_000, 100_000_000];
+/// After which times a code can end by itself, in minutes.
+const EXPIRIES: [u64; 4] = [10, 60, 8 * 60, 24 * 60];
+/// For how many receivers a code is offered.
+const RECEIVERS: [u16; 6] = [1, 2, 3, 5, 10, MAX_RECEIVERS];
 
 /// Draws the card.
 pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
@@ -59,38 +68,14 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
     }
     match card.bond {
         // The receiver is asked without a code.
-        Some(_) => note(ui, Tone::Plain, &view.say("asked-by-itself")),
-        None if card.progress.phase == Phase::Branches => {}
-        None => part(ui, "code", |ui| code_ui(ui, card, view)),
-    }
-    if ui.available_width() < ROOM_FOR_QR {
-        body_ui(ui, card, state, view);
-        qr_ui(ui, card, view);
-        return;
-    }
-    // The row exists without a QR code too. So its controls stay the same ones, and keep the keyboard, when the code
-    // appears.
-    ui.horizontal_top(|ui| {
-        let side = card.folds.qr.as_ref().map(|modules| widgets::qr_side(ui, modules, QR_SIDE));
-        let width = ui.available_width() - side.map_or(0.0, |side| side + space::L);
-        ui.vertical(|ui| {
-            ui.set_width(width);
-            body_ui(ui, card, state, view);
-        });
-        if side.is_some() {
-            ui.add_space(space::L - ui.spacing().item_spacing.x);
-            qr_ui(ui, card, view);
+        Some(_) => {
+            note(ui, Tone::Plain, &view.say("asked-by-itself"));
+            state_line_ui(ui, card, state, view);
         }
-    });
-}
-
-fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    standstill_ui(ui, card, view);
-    if card.receivers > 1 {
-        let came = state.branches(card.id).count();
-        let args = [("most", card.receivers.into()), ("came", came.into())];
-        muted(ui, &view.words.tell("for-several", &args));
+        None if card.progress.phase == Phase::Branches => state_line_ui(ui, card, state, view),
+        None => part(ui, "code", |ui| code_ui(ui, card, state, view)),
     }
+    standstill_ui(ui, card, view);
     match card.tries_left {
         Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
@@ -103,217 +88,376 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         let is_older = theirs < crate::protocol::VERSION;
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
     }
-    if card.bond.is_none()
-        && card.code.is_some()
-        && card.tries_left != Some(0)
-        && card.progress.phase == Phase::WaitingForPeer
-    {
-        if card.internet.is_some() {
-            part(ui, "online", |ui| online_ui(ui, card, state, view));
-        }
-        part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
-        if let Some(hosted) = card.only_by_link() {
-            part(ui, "reach", |ui| reach_ui(ui, card, hosted, state, view));
-        }
+    if waits_under_code(card) {
+        part(ui, "reach", |ui| reach_ui(ui, card, state, view));
+    }
+    part(ui, "more", |ui| more_ui(ui, card, state, view));
+    if card.folds.options && waits_under_code(card) {
+        part(ui, "options", |ui| options_ui(ui, card, state, view));
     }
     if card.folds.list {
-        part(ui, "list", |ui| list_ui(ui, card, view));
+        part(ui, "list", |ui| list_ui(ui, card, state, view));
     }
     left_behind_ui(ui, card, view);
-    ui.horizontal(|ui| {
-        match &card.peer {
-            Some(peer) => face(ui, peer.as_str(), 16.0),
-            None => {
-                icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
-            }
-        }
-        small(ui, &explain::phase(view.words, card));
-    });
 }
 
-fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+/// Whether receivers can still come with the code that the card shows.
+fn waits_under_code(card: &Card) -> bool {
+    card.bond.is_none()
+        && card.code.is_some()
+        && !card.is_retired()
+        && card.progress.phase == Phase::WaitingForPeer
+}
+
+fn code_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let frame = Frame::new()
         .fill(p.accent_soft)
         .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS + 2))
-        .inner_margin(Margin::symmetric(16, 12));
+        .inner_margin(Margin::symmetric(16, 16));
     frame.show(ui, |ui| {
-        let Some(code) = &card.code else {
-            ui.set_min_height(44.0);
-            muted(ui, &view.say("code-coming"));
-            return;
-        };
-        let code = code.to_string();
-        let is_copied = card.has_copied(Copied::Code, view.now);
-        let text = view.say(if is_copied { "copied" } else { "copy-code" });
-        let sign = if is_copied { Icon::Check } else { Icon::Copy };
-        let right = |ui: &mut Ui| {
-            if card.tries_left == Some(0) {
-                // A retired code is of no use.
+        ui.set_width(ui.available_width());
+        ui.with_layout(Layout::top_down(Align::Center), |ui| {
+            let Some(code) = &card.code else {
+                muted(ui, &view.say("code-coming"));
+                state_line_ui(ui, card, state, view);
+                return;
+            };
+            let code = code.to_string();
+            let size = fitting(ui, &code, theme::mono, size::CODE, ui.available_width() - space::S);
+            let mut text = RichText::new(&code).font(theme::mono(size)).color(p.text);
+            if card.is_retired() {
+                text = text.strikethrough().color(p.muted);
+            }
+            let label = Label::new(text).selectable(true).extend();
+            ui.add(label).widget_info(|| WidgetInfo::labeled(Role::Label, true, &code));
+            ui.add_space(space::XS);
+            if card.is_retired() {
+                part(ui, "renew", |ui| renew_ui(ui, card, view));
                 return;
             }
-            // If the relay runs on this computer, the code alone doesn't say where that is, so the link is what to
-            // pass on.
-            let is_by_link = card.only_by_link().is_some();
-            let kind = if is_by_link { Emphasis::Secondary } else { Emphasis::Primary };
-            let button = Button::new(kind, &text).icon(sign).ui(ui);
-            if card.folds.wants_focus && !is_by_link {
-                take_keyboard(ui, &button);
-                view.act(Action::Focused(card.id));
+            part(ui, "pass on", |ui| passing_on_ui(ui, card, view));
+            if let Some(modules) = &card.folds.qr {
+                ui.add_space(space::XS);
+                widgets::qr(ui, modules, QR_SIDE, &view.say("qr-name"));
             }
-            if button.clicked() {
-                view.act(Action::Copy(card.id, Copied::Code));
-            }
-        };
-        row(ui, 44.0, right, |ui| {
-            let size = fitting(ui, &code, theme::mono, size::CODE, ui.available_width() - space::S);
-            let font = theme::mono(size);
-            let label = Label::new(RichText::new(&code).font(font).color(p.text)).selectable(true).extend();
-            ui.add(label).widget_info(|| WidgetInfo::labeled(Role::Label, true, &code));
+            ui.add_space(space::XS);
+            state_line_ui(ui, card, state, view);
         });
     });
 }
 
-/// Draws the ways to pass the code on.
-fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        let is_copied = card.has_copied(Copied::Link, view.now);
-        let text = view.say(if is_copied { "copied" } else { "copy-link" });
-        let sign = if is_copied { Icon::Check } else { Icon::Link };
-        let is_by_link = card.only_by_link().is_some();
-        let kind = if is_by_link { Emphasis::Primary } else { Emphasis::Secondary };
-        let button = Button::new(kind, &text).icon(sign).ui(ui);
-        if card.folds.wants_focus && is_by_link {
-            take_keyboard(ui, &button);
-            view.act(Action::Focused(card.id));
-        }
-        if button.clicked() {
-            view.act(Action::Copy(card.id, Copied::Link));
-        }
-        let qr = view.say(if card.folds.qr.is_some() { "hide-qr" } else { "show-qr" });
-        if Button::new(Emphasis::Secondary, &qr).icon(Icon::QrCode).ui(ui).clicked() {
-            view.act(Action::FoldQr(card.id));
-        }
-        if card.is_text() {
-            return;
-        }
-        let add = view.say("add-files");
-        if state.takes_additions(card)
-            && Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()
-        {
-            view.act(Action::PickFilesFor(card.id));
-        }
-        let list = view.say(if card.folds.list { "hide-list" } else { "show-list" });
-        let sign = if card.folds.list { Icon::ChevronUp } else { Icon::ChevronDown };
-        if Button::new(Emphasis::Quiet, &list).icon(sign).ui(ui).clicked() {
-            view.act(Action::FoldList(card.id));
-        }
-    });
-    let key = match card.only_by_link() {
-        None if card.receivers > 1 => "pass-on-several",
-        None => "pass-on",
-        Some(_) if state.settings.path_mode == PathMode::RelayOnly => "pass-on-link",
-        Some(_) => "pass-on-local",
-    };
-    muted(ui, &view.say(key));
+/// Draws the way on from a code that is of no use any more.
+fn renew_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    if Button::new(Emphasis::Primary, &view.say("new-code")).icon(Icon::RotateCw).ui(ui).clicked() {
+        view.act(Action::Renew(card.id));
+    }
 }
 
-/// Draws whether the code works over the internet, and what is wrong with the user's relays.
-fn online_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    let (tone, text) = explain::online(view.words, card);
-    let (ground, ink, _) = tone.look(palette(ui));
-    match &card.online {
-        None | Some(OnlineState::Reachable { .. }) => {
-            ui.horizontal(|ui| {
-                let ink = if card.online.is_some() { ink } else { palette(ui).muted };
-                icon(ui, Icon::Globe, 15.0, ink);
-                small(ui, &text);
-            });
-        }
-        Some(OnlineState::NoRelay) => signed_note(ui, tone, Icon::Globe, &text),
-        Some(OnlineState::Taken) => {
-            let renew = view.say("new-code");
-            let mut renews = false;
-            // Those who have come would lose their transfers.
-            let can = state.branches(card.id).next().is_none();
-            let right = |ui: &mut Ui| {
-                renews =
-                    can && Button::new(Emphasis::Secondary, &renew).icon(Icon::RotateCw).ui(ui).clicked();
-            };
-            widgets::tinted(ui, ground, |ui| {
-                row(ui, theme::CONTROL_HEIGHT, right, |ui| {
-                    icon(ui, Icon::TriangleAlert, size::ICON, ink);
-                    ui.add(Label::new(RichText::new(&text).color(palette(ui).text)).wrap());
-                });
-            });
-            if renews {
-                view.act(Action::Renew(card.id));
+/// Draws the ways to pass the code on, in the middle.
+fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let copied = view.say("copied");
+    let [invite, code] = [(Copied::Invitation, "copy-invitation"), (Copied::Code, "copy-code")];
+    let (invite, code) = ((invite.0, view.say(invite.1)), (code.0, view.say(code.1)));
+    let (show, hide) = (view.say("show-qr"), view.say("hide-qr"));
+    let qr = if card.folds.qr.is_some() { &hide } else { &show };
+    // Each keeps its width whatever it says, so that nothing beside it moves.
+    let width_of = |ui: &Ui, text: &str| Button::width_of(ui, text).max(Button::width_of(ui, &copied));
+    let gap = ui.spacing().item_spacing.x;
+    let (first, second) = (width_of(ui, &invite.1), width_of(ui, &code.1));
+    let third = Button::width_of(ui, &show).max(Button::width_of(ui, &hide));
+    let width = first + second + third + 2.0 * gap;
+    let buttons = |ui: &mut Ui| {
+        for ((what, text), kind, sign, width) in [
+            (invite, Emphasis::Primary, Icon::Share2, first),
+            (code, Emphasis::Secondary, Icon::Copy, second),
+        ] {
+            let is_copied = card.has_copied(what, view.now);
+            let (text, sign) = if is_copied { (&copied, Icon::Check) } else { (&text, sign) };
+            let button = Button::new(kind, text).icon(sign).at_least(width).ui(ui);
+            if card.folds.wants_focus && kind == Emphasis::Primary {
+                take_keyboard(ui, &button);
+                view.act(Action::Focused(card.id));
+            }
+            if button.clicked() {
+                view.act(Action::Copy(card.id, what));
             }
         }
+        if Button::new(Emphasis::Secondary, qr).icon(Icon::QrCode).at_least(third).ui(ui).clicked() {
+            view.act(Action::FoldQr(card.id));
+        }
+    };
+    if width > ui.available_width() {
+        ui.horizontal_wrapped(buttons);
+    } else {
+        let room = vec2(width, theme::CONTROL_HEIGHT);
+        ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), buttons);
     }
-    if let Some(why) = &card.off_relay {
+}
+
+/// Draws the one line that says what the send waits for, how often its code works, and where. More is said while the pointer
+/// is on it, and among what can be set.
+fn state_line_ui(ui: &mut Ui, card: &Card, state: &State, view: &View<'_>) {
+    if let Some(peer) = &card.peer {
+        face(ui, peer.as_str(), 16.0);
+    }
+    let line = explain::waiting(view.words, card, state.branches(card.id).count());
+    let text = RichText::new(line).size(size::SMALL).color(palette(ui).muted);
+    let label = ui.add(Label::new(text).wrap_mode(TextWrapMode::Wrap));
+    if waits_under_code(card) {
+        label.on_hover_text(reach_text(card, state, view).1);
+    }
+}
+
+/// Draws what is wrong with the ways to this code.
+fn reach_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    if card.online == Some(OnlineState::Taken) {
+        let (tone, text) = explain::online(view.words, card);
+        let (ground, ink, _) = tone.look(palette(ui));
+        // Those who have come would lose their transfers.
+        let can = state.branches(card.id).next().is_none();
+        let renew = view.say("new-code");
+        let mut renews = false;
+        let right = |ui: &mut Ui| {
+            renews = can && Button::new(Emphasis::Secondary, &renew).icon(Icon::RotateCw).ui(ui).clicked();
+        };
+        widgets::tinted(ui, ground, |ui| {
+            row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+                icon(ui, Icon::TriangleAlert, size::ICON, ink);
+                ui.add(Label::new(RichText::new(&text).color(palette(ui).text)).wrap());
+            });
+        });
+        if renews {
+            view.act(Action::Renew(card.id));
+        }
+    } else if let (Tone::Warning, text) = reach_text(card, state, view) {
+        signed_note(ui, Tone::Warning, Icon::Globe, &text);
+    }
+    if let Some(why) = card.off_relay.as_ref().filter(|_| card.internet.is_some()) {
         let why = explain::error(view.words, why, explain::standpoint(card)).happened;
         muted(ui, &view.words.tell("relay-away", &[("why", why.into())]));
     }
 }
 
-/// Draws who can reach the relay on this computer, and how to let others in.
-fn reach_ui(ui: &mut Ui, card: &Card, hosted: &[RelayAddress], state: &State, view: &mut View<'_>) {
+/// Where the code works, in whole sentences.
+fn reach_text(card: &Card, state: &State, view: &View<'_>) -> (Tone, String) {
     let settings = &state.settings;
-    let has_others = !settings.relays.is_empty() && settings.path_mode == PathMode::Automatic;
-    let (tone, text) = explain::only_here(view.words, card, hosted, has_others);
-    let (ground, ink, _) = tone.look(palette(ui));
-    widgets::tinted(ui, ground, |ui| {
-        ui.set_width(ui.available_width());
-        ui.horizontal_top(|ui| {
-            icon(ui, Icon::Network, size::ICON, ink);
-            ui.vertical(|ui| {
-                ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
-                let (key, page) = match state.codes_lead() {
-                    CodesLead::Nearby(WhyNearby::NotBuiltIn) => ("add-relay-for-all", Page::Relays),
-                    CodesLead::Nearby(WhyNearby::PathMode) => ("route-for-all", Page::Transfers),
-                    CodesLead::Nearby(_) | CodesLead::Anywhere { .. } => ("internet-for-all", Page::Internet),
-                };
-                if state.settings.relays.is_empty() && link(ui, &view.say(key)).clicked() {
-                    view.act(Action::ShowSettings(page));
-                }
-            });
-        });
+    if let Some(hosted) = card.only_by_link() {
+        let has_others = !settings.relays.is_empty() && settings.path_mode == PathMode::Automatic;
+        return explain::only_here(view.words, card, hosted, has_others);
+    }
+    if card.internet.is_some() {
+        return explain::online(view.words, card);
+    }
+    (Tone::Plain, view.say("pass-on"))
+}
+
+/// Draws what can be added, shown and set.
+fn more_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let add = view.say("add-files");
+        if state.takes_additions(card) && Button::new(Emphasis::Quiet, &add).icon(Icon::Plus).ui(ui).clicked()
+        {
+            view.act(Action::PickFilesFor(card.id));
+        }
+        let key = match (card.is_text(), card.folds.list) {
+            (true, true) => "hide-text",
+            (true, false) => "show-text",
+            (false, true) => "hide-list",
+            (false, false) => "show-list",
+        };
+        let is_known = card.is_text() || card.progress.phase == Phase::WaitingForPeer;
+        if is_known && fold_ui(ui, &view.say(key), card.folds.list) {
+            view.act(Action::FoldList(card.id));
+        }
+        if waits_under_code(card) && fold_ui(ui, &view.say("options"), card.folds.options) {
+            view.act(Action::FoldOptions(card.id));
+        }
     });
 }
 
-fn qr_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
-    if let Some(modules) = &card.folds.qr {
-        widgets::qr(ui, modules, QR_SIDE, &view.say("qr-name"));
+/// Draws a button that folds something out or in; returns whether it was clicked.
+fn fold_ui(ui: &mut Ui, text: &str, is_open: bool) -> bool {
+    let sign = if is_open { Icon::ChevronUp } else { Icon::ChevronDown };
+    Button::new(Emphasis::Quiet, text).icon(sign).ui(ui).clicked()
+}
+
+/// Draws where the code works, and what can be set for this send by itself.
+fn options_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    widgets::tinted(ui, palette(ui).sunken, |ui| {
+        ui.set_width(ui.available_width());
+        let (tone, text) = reach_text(card, state, view);
+        if tone != Tone::Warning {
+            ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
+        }
+        if let Some(key) = how_to_pass_on(card, state) {
+            muted(ui, &view.say(key));
+        }
+        if card.only_by_link().is_some() && state.settings.relays.is_empty() {
+            let (key, page) = match state.codes_lead() {
+                CodesLead::Nearby(WhyNearby::NotBuiltIn) => ("add-relay-for-all", Page::Relays),
+                CodesLead::Nearby(WhyNearby::PathMode) => ("route-for-all", Page::Advanced),
+                CodesLead::Nearby(_) | CodesLead::Anywhere { .. } => ("internet-for-all", Page::Internet),
+            };
+            if link(ui, &view.say(key)).clicked() {
+                view.act(Action::ShowSettings(page));
+            }
+        }
+        part(ui, "receivers", |ui| receivers_ui(ui, card, state, view));
+        part(ui, "limit", |ui| limit_ui(ui, card, view));
+        part(ui, "expiry", |ui| expiry_ui(ui, card, view));
+    });
+}
+
+/// What to tell whom, where the words alone don't lead everybody here.
+fn how_to_pass_on(card: &Card, state: &State) -> Option<&'static str> {
+    card.only_by_link()?;
+    Some(if state.settings.path_mode == PathMode::RelayOnly { "pass-on-link" } else { "pass-on-local" })
+}
+
+/// Draws a choice with its label; returns what was chosen.
+fn choice_ui<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    label: &str,
+    now: T,
+    choices: impl IntoIterator<Item = T>,
+    say: impl Fn(T) -> String,
+) -> Option<T> {
+    let mut chosen = now;
+    ui.horizontal(|ui| {
+        ui.allocate_ui_with_layout(
+            vec2(LABEL, theme::CONTROL_HEIGHT),
+            Layout::left_to_right(Align::Center),
+            |ui| {
+                ui.set_min_width(LABEL);
+                ui.add(Label::new(RichText::new(label).color(palette(ui).text)).truncate());
+            },
+        );
+        form::list(ui, label, label, &say(now), 160.0, |ui| {
+            for choice in choices {
+                ui.selectable_value(&mut chosen, choice, say(choice));
+            }
+        });
+    });
+    (chosen != now).then_some(chosen)
+}
+
+fn receivers_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    let label = view.say("set-receivers");
+    if state.branches(card.id).next().is_some() {
+        // Another code would take their transfers from those who have come.
+        return;
+    }
+    let others = RECEIVERS.into_iter().filter(|number| *number > card.receivers);
+    let fewer = RECEIVERS.into_iter().filter(|number| *number < card.receivers);
+    let choices = fewer.chain([card.receivers]).chain(others);
+    let say = |number: u16| view.words.number(number.into());
+    if let Some(receivers) = choice_ui(ui, &label, card.receivers, choices, say) {
+        view.act(Action::Receivers(card.id, receivers));
+    }
+    small(ui, &view.say("receivers-means"));
+}
+
+fn limit_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let (label, none) = (view.say("set-rate"), view.say("no-limit"));
+    let mut choices: Vec<Option<u64>> = LIMITS.into_iter().map(Some).chain(card.limit.map(Some)).collect();
+    choices.sort_unstable();
+    choices.dedup();
+    choices.insert(0, None);
+    let say = |limit: Option<u64>| {
+        limit.and_then(Rate::from_bytes_per_sec).map_or_else(|| none.clone(), |rate| rate.to_string())
+    };
+    if let Some(limit) = choice_ui(ui, &label, card.limit, choices, say) {
+        view.act(Action::Limit(card.id, limit));
     }
 }
 
-/// Draws the list of everything that is being sent.
-fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+fn expiry_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let (label, never) = (view.say("expires"), view.say("expires-never"));
+    let now = card.expires.map(|(after, _)| after);
+    let choices = [None].into_iter().chain(EXPIRIES.map(|minutes| Some(Duration::from_mins(minutes))));
+    let say = |after: Option<Duration>| match after {
+        None => never.clone(),
+        Some(after) => {
+            let time = explain::duration(view.words, after);
+            view.words.tell("expires-after", &[("time", time.into())])
+        }
+    };
+    if let Some(after) = choice_ui(ui, &label, now, choices, say) {
+        view.act(Action::Expire(card.id, after));
+    }
+}
+
+/// Draws the list of everything that is being sent, or the text.
+fn list_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    if let StartedWith::Text(text) = &card.started_with {
+        return text_ui(ui, text);
+    }
     let Some(manifest) = &card.manifest else {
         muted(ui, &view.say("phase-listing"));
         return;
     };
     let entries = manifest.entries();
+    let can_remove = state.takes_additions(card) && card.names().1 > 1;
+    let height = if can_remove { theme::CONTROL_HEIGHT } else { LIST_ROW };
     let area = ScrollArea::vertical().id_salt("contents").max_height(LIST_HEIGHT).auto_shrink([false, true]);
+    let mut removed = None;
     ui.spacing_mut().item_spacing.y = 0.0;
-    area.show_rows(ui, LIST_ROW, entries.len(), |ui, range| {
+    area.show_rows(ui, height, entries.len(), |ui, range| {
         // The scroll bar floats over the right edge.
         ui.set_max_width(ui.available_width() - space::M);
         for entry in entries.get(range).unwrap_or_default() {
-            let (sign, size) = match &entry.kind {
-                EntryKind::Folder { .. } => (Icon::Folder, String::new()),
-                EntryKind::File { size, .. } => (Icon::File, view.words.bytes(*size)),
-                EntryKind::Link { .. } => (Icon::Link2, String::new()),
-            };
-            let right = |ui: &mut Ui| {
-                small(ui, &size);
-            };
-            row_of_words(ui, LIST_ROW, right, |ui| {
-                icon(ui, sign, 15.0, palette(ui).muted);
-                ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
-            });
+            if can_remove && entry.path.parent().is_none() {
+                let shown = Shown(entry.path.as_str()).to_string();
+                let remove = view.words.tell("remove-named", &[("name", shown.into())]);
+                let right = |ui: &mut Ui| {
+                    if icon_button(ui, Icon::X, &remove).clicked() {
+                        removed = Some(entry.path.as_str().to_owned());
+                    }
+                };
+                part(ui, entry.path.as_str(), |ui| {
+                    row(ui, height, right, |ui| {
+                        row_of_words(ui, height, |ui| size_ui(ui, entry, view), |ui| entry_ui(ui, entry));
+                    });
+                });
+            } else {
+                row_of_words(ui, height, |ui| size_ui(ui, entry, view), |ui| entry_ui(ui, entry));
+            }
         }
+    });
+    if let Some(name) = removed {
+        view.act(Action::RemoveEntry(card.id, name));
+    }
+}
+
+fn size_ui(ui: &mut Ui, entry: &Entry, view: &View<'_>) {
+    if let EntryKind::File { size, .. } = &entry.kind {
+        small(ui, &view.words.bytes(*size));
+    }
+}
+
+fn entry_ui(ui: &mut Ui, entry: &Entry) {
+    let sign = match &entry.kind {
+        EntryKind::Folder { .. } => Icon::Folder,
+        EntryKind::File { .. } => Icon::File,
+        EntryKind::Link { .. } => Icon::Link2,
+    };
+    icon(ui, sign, 15.0, palette(ui).muted);
+    ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
+}
+
+/// Draws the text that is being sent.
+fn text_ui(ui: &mut Ui, text: &str) {
+    /// The most lines that are shown; laying out more takes longer than a frame has.
+    const LINES: usize = 2000;
+    widgets::tinted(ui, palette(ui).sunken, |ui| {
+        ui.set_width(ui.available_width());
+        let area = ScrollArea::vertical().id_salt("text").max_height(LIST_HEIGHT).auto_shrink([false, true]);
+        area.show(ui, |ui| {
+            let lines: Vec<String> = text.lines().take(LINES).map(|line| Shown(line).to_string()).collect();
+            let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
+            ui.add(Label::new(text).selectable(true).wrap_mode(TextWrapMode::Wrap));
+        });
     });
 }
 

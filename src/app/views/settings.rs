@@ -1,12 +1,12 @@
 //! The settings dialog. Every change takes effect at once and is saved; there is nothing to confirm.
 
+mod advanced;
 mod fields;
+mod general;
 mod host;
 mod internet;
 mod name;
 mod relays;
-mod transfers;
-mod window;
 
 use eframe::egui::{Align, Context, Id, Layout, Modal, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
@@ -16,21 +16,21 @@ use crate::app::{
     theme::{self, space},
     widgets::{self, Button, Emphasis, Icon, form, heading, icon_button, row},
 };
+use advanced::advanced_ui;
+use general::general_ui;
 use host::host_ui;
 use internet::internet_ui;
 use relays::relays_ui;
-use transfers::transfers_ui;
-use window::window_ui;
 
 /// Width of the list of pages, in points.
 const NAV: f32 = 190.0;
 /// The pages, the keys of their names, and their icons.
 const PAGES: [(Page, &str, Icon); 5] = [
+    (Page::General, "set-general", Icon::AppWindow),
     (Page::Internet, "set-internet", Icon::Globe),
     (Page::Relays, "set-relays", Icon::Server),
     (Page::Host, "set-host", Icon::Radio),
-    (Page::Transfers, "set-transfers", Icon::ArrowDownUp),
-    (Page::Window, "set-window", Icon::AppWindow),
+    (Page::Advanced, "set-advanced", Icon::SlidersHorizontal),
 ];
 
 /// Draws the dialog.
@@ -98,11 +98,11 @@ fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         ui.set_max_width(ui.available_width() - space::M);
         ui.spacing_mut().item_spacing.y = space::M;
         match state.form.page {
+            Page::General => general_ui(ui, state, view),
             Page::Internet => internet_ui(ui, state, view),
             Page::Relays => relays_ui(ui, state, view),
             Page::Host => host_ui(ui, state, view),
-            Page::Transfers => transfers_ui(ui, state, view),
-            Page::Window => window_ui(ui, state, view),
+            Page::Advanced => advanced_ui(ui, state, view),
         }
     });
 }

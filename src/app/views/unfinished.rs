@@ -141,8 +141,12 @@ pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'
     let args = [("held", held.into()), ("folder", shown_path(&unfinished.folder).into())];
     let means = view.words.tell("discard-means", &args);
     let act = (discard.as_str(), Some(Icon::Trash2), Action::Discard(name.clone()));
-    Confirmation { id: "discard", width: 400.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
-        title(ui, &name);
-        muted(ui, &means);
-    });
+    Confirmation { id: "discard", width: 400.0, text: &text, keep: (&keep, Action::Show(None)), act }.ui(
+        ctx,
+        view,
+        |ui| {
+            title(ui, &name);
+            muted(ui, &means);
+        },
+    );
 }

@@ -22,6 +22,9 @@ pub(in crate::app) enum Emphasis {
     Quiet,
 }
 
+/// Between the text of a button and its edges, in points.
+const PADDING: f32 = 14.0;
+
 /// A button with an optional icon. Its accessible name is its text unless it is given another one.
 pub(in crate::app) struct Button<'a> {
     kind: Emphasis,
@@ -29,6 +32,8 @@ pub(in crate::app) struct Button<'a> {
     text: &'a str,
     /// Its accessible name, if the text alone doesn't say enough.
     name: Option<&'a str>,
+    /// Its least width, in points.
+    least: f32,
     is_wide: bool,
     is_left: bool,
     is_enabled: bool,
@@ -36,7 +41,16 @@ pub(in crate::app) struct Button<'a> {
 
 impl<'a> Button<'a> {
     pub(in crate::app) fn new(kind: Emphasis, text: &'a str) -> Self {
-        Self { kind, icon: None, text, name: None, is_wide: false, is_left: false, is_enabled: true }
+        Self {
+            kind,
+            icon: None,
+            text,
+            name: None,
+            least: 0.0,
+            is_wide: false,
+            is_left: false,
+            is_enabled: true,
+        }
     }
 
     pub(in crate::app) fn icon(mut self, icon: Icon) -> Self {
@@ -48,6 +62,19 @@ impl<'a> Button<'a> {
     pub(in crate::app) fn name(mut self, name: &'a str) -> Self {
         self.name = Some(name);
         self
+    }
+
+    /// Makes it at least this wide, in points, so that nothing beside it moves when its text changes.
+    pub(in crate::app) fn at_least(mut self, width: f32) -> Self {
+        self.least = width;
+        self
+    }
+
+    /// How wide a button with an icon and this text is, in points.
+    pub(in crate::app) fn width_of(ui: &Ui, text: &str) -> f32 {
+        let font = theme::font(Weight::Medium, size::BODY);
+        let text = ui.painter().layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x;
+        text + 2.0 * PADDING + size::ICON + space::XS + 2.0
     }
 
     /// Makes it as wide as the room that there is.
@@ -70,7 +97,7 @@ impl<'a> Button<'a> {
     pub(in crate::app) fn ui(self, ui: &mut Ui) -> Response {
         let colours = palette(ui);
         let font = theme::font(Weight::Medium, size::BODY);
-        let padding = if self.text.is_empty() { 0.0 } else { 14.0 };
+        let padding = if self.text.is_empty() { 0.0 } else { PADDING };
         let icon_width = match (self.icon, self.text.is_empty()) {
             (None, _) => 0.0,
             (Some(_), true) => size::ICON,
@@ -89,7 +116,7 @@ impl<'a> Button<'a> {
         } else if self.is_wide {
             ui.available_width()
         } else {
-            content + 2.0 * padding
+            (content + 2.0 * padding).max(self.least)
         };
         let sense = if self.is_enabled { Sense::click() } else { Sense::hover() };
         let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL_HEIGHT), sense);

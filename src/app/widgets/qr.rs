@@ -9,7 +9,7 @@ use crate::app::theme::{CONTROL_RADIUS, palette};
 
 /// The side of a QR code with its quiet zone: as close to `most` as whole pixels for each module allow, so that no
 /// seams show between them.
-pub(in crate::app) fn qr_side(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
+fn qr_side(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
     qr_module(ui, modules, most) * (modules.len() + 2 * QR_QUIET) as f32
 }
 

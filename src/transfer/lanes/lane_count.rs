@@ -91,6 +91,13 @@ impl LaneCount {
         }
     }
 
+    /// Replaces the user's speed limit, in bytes a second. What was measured under another one no longer counts.
+    pub(crate) fn limit_to(&mut self, limit: Option<u64>) {
+        if std::mem::replace(&mut self.limit, limit) != limit {
+            self.measuring = None;
+        }
+    }
+
     /// Drops the present measurement, because something other than the number of lanes decides how much arrives.
     pub(crate) fn interrupt(&mut self) {
         self.measuring = None;

@@ -4,13 +4,16 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, timeout_at},
 };
 
 use crate::sync::lock;
@@ -22,15 +25,13 @@ const PIECE: Duration = Duration::from_millis(10);
 /// no burst follows a pause. Any second can exceed the limit by this and one [`PIECE`], which is 3 %.
 const CREDIT: Duration = Duration::from_millis(20);
 
-/// A limit on the speed of a transfer, or none.
+/// A limit on the speed of a transfer, or none. It can be changed while turns wait.
 #[derive(Debug)]
-pub(crate) struct Throttle(Option<Limit>);
-
-#[derive(Debug)]
-struct Limit {
-    bytes_per_sec: u64,
+pub(crate) struct Throttle {
+    /// Bytes a second; 0 for no limit.
+    rate: AtomicU64,
     queue: Mutex<TurnQueue>,
-    /// Wakes the waiting turns when one has left the queue.
+    /// Wakes the waiting turns when one has left the queue, or the limit has changed.
     moved_up: Notify,
 }
 
@@ -46,47 +47,65 @@ struct TurnQueue {
 /// A place in the order in which records are sent, held for one record.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    limit: &'a Limit,
+    throttle: &'a Throttle,
     number: u64,
 }
 
 impl Throttle {
     /// A limit in bytes a second. `None` means no limit, and zero counts as one byte a second.
     pub(crate) fn new(bytes_per_sec: Option<u64>) -> Self {
-        Self(bytes_per_sec.map(|rate| {
-            let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
-            Limit { bytes_per_sec: rate.max(1), queue: Mutex::new(queue), moved_up: Notify::new() }
-        }))
+        let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
+        Self {
+            rate: AtomicU64::new(rate_of(bytes_per_sec)),
+            queue: Mutex::new(queue),
+            moved_up: Notify::new(),
+        }
+    }
+
+    /// Replaces the limit, also for the turns that wait.
+    pub(crate) fn limit(&self, bytes_per_sec: Option<u64>) {
+        self.rate.store(rate_of(bytes_per_sec), Ordering::Relaxed);
+        self.moved_up.notify_waiters();
     }
 
     /// The limit in bytes a second, if there is one.
     pub(crate) fn bytes_per_sec(&self) -> Option<u64> {
-        self.0.as_ref().map(|limit| limit.bytes_per_sec)
+        Some(self.rate.load(Ordering::Relaxed)).filter(|rate| *rate > 0)
     }
 
     /// A turn after all that were given out before; `None` if there is no limit.
     pub(crate) fn turn(&self) -> Option<Turn<'_>> {
-        let limit = self.0.as_ref()?;
-        let mut queue = limit.lock();
+        self.bytes_per_sec()?;
+        let mut queue = self.lock();
         let number = queue.next_turn;
         queue.next_turn += 1;
-        Some(Turn { limit, number })
+        Some(Turn { throttle: self, number })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TurnQueue> {
+        lock(&self.queue)
     }
 }
 
+/// A limit as a number of which 0 stands for none.
+fn rate_of(bytes_per_sec: Option<u64>) -> u64 {
+    bytes_per_sec.map_or(0, |rate| rate.max(1))
+}
+
 impl Turn<'_> {
-    /// Waits until some of `wanted` bytes may be sent, and returns how many: at least one. Later turns go first only while
-    /// this one isn't waiting here.
+    /// Waits until some of `wanted` bytes may be sent, and returns how many: at least one, and all of them if the limit is
+    /// gone. Later turns go first only while this one isn't waiting here.
     pub(crate) async fn take(&self, wanted: usize) -> usize {
-        let Self { limit, number } = *self;
-        let rate = limit.bytes_per_sec as f64;
-        let bytes = ((rate * PIECE.as_secs_f64()) as usize).clamp(1, wanted.max(1));
-        let time = Duration::from_secs_f64(bytes as f64 / rate);
+        let Self { throttle, number } = *self;
         let _waiting = QueuedTurn::enter(self);
         loop {
-            let moved_up = limit.moved_up.notified();
+            let moved_up = throttle.moved_up.notified();
+            let Some(rate) = throttle.bytes_per_sec() else { return wanted.max(1) };
+            let rate = rate as f64;
+            let bytes = ((rate * PIECE.as_secs_f64()) as usize).clamp(1, wanted.max(1));
+            let time = Duration::from_secs_f64(bytes as f64 / rate);
             let due = {
-                let mut queue = limit.lock();
+                let mut queue = throttle.lock();
                 let (now, due) = (Instant::now(), queue.used_until + time);
                 let is_first = queue.waiting.first() == Some(&number);
                 if is_first && due <= now {
@@ -96,7 +115,10 @@ impl Turn<'_> {
                 is_first.then_some(due)
             };
             match due {
-                Some(due) => sleep_until(due).await,
+                // The limit may change before that.
+                Some(due) => {
+                    let _ = timeout_at(due, moved_up).await;
+                }
                 None => moved_up.await,
             }
         }
@@ -108,22 +130,16 @@ struct QueuedTurn<'a>(&'a Turn<'a>);
 
 impl<'a> QueuedTurn<'a> {
     fn enter(turn: &'a Turn<'a>) -> Self {
-        turn.limit.lock().waiting.insert(turn.number);
+        turn.throttle.lock().waiting.insert(turn.number);
         Self(turn)
     }
 }
 
 impl Drop for QueuedTurn<'_> {
     fn drop(&mut self) {
-        let Turn { limit, number } = self.0;
-        limit.lock().waiting.remove(number);
-        limit.moved_up.notify_waiters();
-    }
-}
-
-impl Limit {
-    fn lock(&self) -> MutexGuard<'_, TurnQueue> {
-        lock(&self.queue)
+        let Turn { throttle, number } = self.0;
+        throttle.lock().waiting.remove(number);
+        throttle.moved_up.notify_waiters();
     }
 }
 
@@ -228,6 +244,22 @@ mod tests {
         assert_eq!(second.take(5).await, 1);
         // Neither does a turn that asks for nothing because the network takes nothing from its lane.
         assert_eq!(second.take(5).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_limit_holds_at_once_also_for_a_turn_that_waits() {
+        let throttle = Throttle::new(Some(1));
+        let turn = throttle.turn().unwrap();
+        turn.take(5).await;
+        let start = Instant::now();
+        let (bytes, ()) = tokio::join!(turn.take(500), async { throttle.limit(Some(1_000)) });
+        assert_eq!(bytes, 10);
+        assert!(start.elapsed() < SECOND / 10, "{:?}", start.elapsed());
+        throttle.limit(None);
+        assert_eq!(turn.take(500).await, 500);
+        assert!(throttle.turn().is_none());
+        throttle.limit(Some(1_000));
+        assert_eq!(throttle.turn().unwrap().take(500).await, 10);
     }
 
     #[test]

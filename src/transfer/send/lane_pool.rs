@@ -112,6 +112,11 @@ impl SendLanePool {
         self.link
     }
 
+    /// The speed limit of all lanes together, in bytes a second, as it is now.
+    pub(super) fn limit(&self) -> Option<u64> {
+        self.shared.throttle.bytes_per_sec()
+    }
+
     /// How many lanes carry data, or are about to.
     pub(super) fn open_lanes(&self) -> u16 {
         self.lanes.values().filter(|lane| !lane.ours_is_over).count() as u16

@@ -71,8 +71,8 @@ pub(crate) async fn send(
     input: SenderInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let SenderInput { additions, pause, invitations } = input;
-    let listing = Listing::start(payload, additions, &context.cancel)?;
+    let SenderInput { changes, pause, invitations } = input;
+    let listing = Listing::start(payload, changes, &context.cancel)?;
     offer_under(meet_by, listing, options, pause, invitations, context).await
 }
 
@@ -348,7 +348,7 @@ async fn finish_listing(
 ) -> Result<Offered, TransferError> {
     loop {
         tokio::select! {
-            settled = listing.settle(context) => return settled.map(|()| listing.take()),
+            listed = listing.conclude(context) => return listed.map(|()| listing.take()),
             message = control.next() => {
                 let message = message?;
                 check_common(control, &message).await?;

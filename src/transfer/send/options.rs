@@ -1,6 +1,6 @@
 //! How a send works, and what its user may change while it runs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -10,6 +10,7 @@ use crate::{
         lanes::throttle::Throttle,
         link::{invitation::Invitations, rendezvous::WaitOptions},
         path_mode::ConnectOptions,
+        source::listing::ListChange,
     },
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub(crate) struct SendOptions {
     /// The most lanes, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// Limits the speed.
+    /// Limits the speed. The limit may change while the send runs.
     pub throttle: Arc<Throttle>,
     /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
@@ -42,8 +43,8 @@ pub const MAX_RECEIVERS: u16 = 16;
 
 /// What the user may change in a send that runs.
 pub(crate) struct SenderInput {
-    /// Every path that was added to those of the request, the oldest first.
-    pub additions: watch::Receiver<Vec<PathBuf>>,
+    /// Every change to what the request named, the oldest first.
+    pub changes: watch::Receiver<Vec<ListChange>>,
     /// Whether the transfer is to pause.
     pub pause: watch::Receiver<bool>,
     /// Other sends to which the same receiver is to be invited.

@@ -204,6 +204,7 @@ impl<'a> Sending<'a> {
         } else {
             let total = if self.plan.stream().is_some() { u64::MAX } else { self.plan.bytes() };
             let left = total.saturating_sub(self.bytes);
+            self.lane_count.limit_to(pool.limit());
             pool.use_lanes(self.lane_count.observe(self.bytes, left, Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());

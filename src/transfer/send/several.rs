@@ -21,6 +21,7 @@ use crate::{
     protocol::peer::{FromReceiver, FromSender, Trouble},
     transfer::{
         error::TransferError,
+        lanes::throttle::Throttle,
         link::{
             control::Control,
             invitation::{self, Follower, Invitations, Succession},
@@ -61,11 +62,16 @@ impl Branch {
         self.guard.clone()
     }
 
+    /// The speed limit, which all branches of a send share.
+    pub(crate) fn throttle(&self) -> Arc<Throttle> {
+        Arc::clone(&self.options.throttle)
+    }
+
     /// Runs the branch to its end. Paths that are added to it are refused as too late.
     pub(crate) async fn run(self, input: SenderInput, context: &Context) -> Result<Report, TransferError> {
         let Self { offered, follower, options, guard } = self;
-        let SenderInput { additions, pause, invitations } = input;
-        let listing = Listing::of(offered, additions, &context.cancel);
+        let SenderInput { changes, pause, invitations } = input;
+        let listing = Listing::of(offered, changes, &context.cancel);
         let ended =
             offer_under(MeetBy::Invitation(follower), listing, options, pause, invitations, context).await;
         if let Ok(report) = &ended {
@@ -95,8 +101,8 @@ pub(crate) async fn send_to_several(
     input: SenderInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let SenderInput { additions, .. } = input;
-    let mut listing = Listing::start(payload, additions, &context.cancel)?;
+    let SenderInput { changes, .. } = input;
+    let mut listing = Listing::start(payload, changes, &context.cancel)?;
     let (guard, mut reports) = mpsc::channel(usize::from(receivers));
     let (listed, offered) = watch::channel(None);
     let (first_arrival, waits) = (Notify::new(), options.waits());
@@ -174,7 +180,7 @@ async fn list(
 ) -> Infallible {
     let grown = tokio::select! {
         error = listing.grow(context) => Err(error),
-        () = first_arrival.notified() => listing.settle(context).await,
+        () = first_arrival.notified() => listing.conclude(context).await,
     };
     match grown {
         Ok(()) => {

@@ -1,5 +1,5 @@
-//! What a sender is going to offer. It is listed while no receiver has come yet, and grows with every path that the
-//! user adds meanwhile.
+//! What a sender is going to offer. It is listed while no receiver has come yet, and follows what the user adds and removes
+//! meanwhile. When a receiver has come, it is looked at once more, because files may have changed while the code waited.
 //!
 //! [`Listing`] does nothing by itself: the sender awaits it beside whatever else it waits for, and may drop that future
 //! and await a new one.
@@ -58,12 +58,23 @@ impl Payload {
     }
 }
 
+/// A change that the user makes to what is going to be offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListChange {
+    /// These paths are offered as well.
+    Add(Vec<PathBuf>),
+    /// The entry of this name at the top of the list is not offered, and neither is what is in it.
+    Remove(String),
+}
+
 /// What is going to be offered, as far as it is listed.
 pub(crate) struct Listing {
-    /// Every path that was ever added.
-    additions: watch::Receiver<Vec<PathBuf>>,
-    /// How many of `additions` were taken up.
+    /// Every change that was ever made, the oldest first.
+    changes: watch::Receiver<Vec<ListChange>>,
+    /// How many of `changes` were taken up.
     taken: usize,
+    /// Whether it was looked at again since the receiver came.
+    is_renewed: bool,
     stop: CancellationToken,
     _stops: DropGuard,
     work: Option<Blocking<Result<ListingRound, TransferError>>>,
@@ -101,11 +112,11 @@ impl Offered {
 }
 
 impl Listing {
-    /// Starts to list `payload`. `additions` grows by what the user adds. Cancelling `cancel` ends the listing, and so
+    /// Starts to list `payload`. `changes` grows by what the user changes. Cancelling `cancel` ends the listing, and so
     /// does dropping it. Fails for a text of more than [`MAX_TEXT_BYTES`].
     pub(crate) fn start(
         payload: Payload,
-        additions: watch::Receiver<Vec<PathBuf>>,
+        changes: watch::Receiver<Vec<ListChange>>,
         cancel: &CancellationToken,
     ) -> Result<Self, TransferError> {
         if let Payload::Text(text) = &payload
@@ -120,8 +131,9 @@ impl Listing {
             Ok(ListingRound::new(listed, Vec::new()))
         });
         Ok(Self {
-            additions,
+            changes,
             taken: 0,
+            is_renewed: false,
             _stops: stop.clone().drop_guard(),
             stop,
             work: Some(work),
@@ -133,14 +145,15 @@ impl Listing {
     /// A listing of what another receiver has been offered already: nothing can be added.
     pub(crate) fn of(
         offered: Offered,
-        additions: watch::Receiver<Vec<PathBuf>>,
+        changes: watch::Receiver<Vec<ListChange>>,
         cancel: &CancellationToken,
     ) -> Self {
         let stop = cancel.child_token();
         let untold = VecDeque::from([Notice::Listed(Arc::clone(&offered.manifest))]);
         Self {
-            additions,
+            changes,
             taken: 0,
+            is_renewed: false,
             _stops: stop.clone().drop_guard(),
             stop,
             work: None,
@@ -160,27 +173,37 @@ impl Listing {
                 self.listed = Some(listed);
                 self.untold.extend(news);
             } else {
-                let added = self.take_additions();
-                if added.is_empty() {
+                let changes = self.take_changes();
+                if changes.is_empty() {
                     return Ok(());
                 }
-                self.extend(added);
+                self.change(changes);
             }
         }
     }
 
-    /// Lists whatever is added, for as long as it is awaited; returns only if listing fails. Safe to drop and call
+    /// Lists to the end, and looks once more at what was listed, because a receiver has come. Safe to drop and call again.
+    pub(crate) async fn conclude(&mut self, context: &Context) -> Result<(), TransferError> {
+        self.settle(context).await?;
+        if !self.is_renewed {
+            self.is_renewed = true;
+            self.renew();
+        }
+        self.settle(context).await
+    }
+
+    /// Lists whatever is changed, for as long as it is awaited; returns only if listing fails. Safe to drop and call
     /// again.
     pub(crate) async fn grow(&mut self, context: &Context) -> TransferError {
         loop {
             if let Err(error) = self.settle(context).await {
                 return error;
             }
-            self.news_of_additions().await;
+            self.news_of_changes().await;
         }
     }
 
-    /// Takes what is to be offered. To be called once, after [`Listing::settle`] has returned.
+    /// Takes what is to be offered. To be called once, after [`Listing::conclude`] has returned.
     pub(crate) fn take(&mut self) -> Offered {
         match self.listed.take().expect("what is offered is taken once, after the listing has settled") {
             Listed::Paths(Scanned { manifest, origins, .. }) => {
@@ -193,50 +216,101 @@ impl Listing {
     /// Refuses everything that is still added, because it comes too late. Safe to drop and call again.
     pub(crate) async fn refuse(&mut self, context: &Context) -> Infallible {
         loop {
-            let paths = self.take_additions();
+            let paths = added(self.take_changes());
             if !paths.is_empty() {
                 self.untold.push_back(Notice::NotAdded { paths, reason: NotAdded::TooLate });
             }
             context.tell_all(&mut self.untold).await;
-            self.news_of_additions().await;
+            self.news_of_changes().await;
         }
     }
 
-    fn take_additions(&mut self) -> Vec<PathBuf> {
-        let additions = self.additions.borrow_and_update();
-        let new = additions.get(self.taken..).unwrap_or_default().to_vec();
-        self.taken = additions.len();
+    fn take_changes(&mut self) -> Vec<ListChange> {
+        let changes = self.changes.borrow_and_update();
+        let new = changes.get(self.taken..).unwrap_or_default().to_vec();
+        self.taken = changes.len();
         new
     }
 
-    async fn news_of_additions(&mut self) {
-        if self.additions.changed().await.is_err() {
-            // Nothing can be added any more, because the transfer is about to be cancelled.
+    async fn news_of_changes(&mut self) {
+        if self.changes.changed().await.is_err() {
+            // Nothing can be changed any more, because the transfer is about to be cancelled.
             future::pending::<()>().await;
         }
     }
 
-    fn extend(&mut self, paths: Vec<PathBuf>) {
+    fn change(&mut self, changes: Vec<ListChange>) {
         match self.listed.take() {
             Some(Listed::Paths(scanned)) => {
                 let stopped = self.stop.clone();
-                self.work = Some(spawn_blocking(move || {
-                    let (scanned, failures) = scanned.extended(paths, &stopped)?;
-                    let failures = failures.into_iter().map(|(path, error)| Notice::NotAdded {
-                        paths: vec![path],
-                        reason: NotAdded::Unlisted(error),
-                    });
-                    Ok(ListingRound::new(Listed::Paths(scanned), failures.collect()))
-                }));
+                self.work = Some(spawn_blocking(move || changed(scanned, changes, &stopped)));
             }
             other => {
                 let is_settled = matches!(other, Some(Listed::Settled(_)));
                 self.listed = other;
                 let reason = if is_settled { NotAdded::TooLate } else { NotAdded::NotFiles };
-                self.untold.push_back(Notice::NotAdded { paths, reason });
+                let paths = added(changes);
+                if !paths.is_empty() {
+                    self.untold.push_back(Notice::NotAdded { paths, reason });
+                }
             }
         }
     }
+
+    /// Looks again at the files that are listed.
+    fn renew(&mut self) {
+        match self.listed.take() {
+            Some(Listed::Paths(scanned)) => {
+                let stopped = self.stop.clone();
+                self.work = Some(spawn_blocking(move || {
+                    let (scanned, has_changed) = scanned.renewed(&stopped)?;
+                    let listed = Listed::Paths(scanned);
+                    Ok(if has_changed {
+                        ListingRound::new(listed, Vec::new())
+                    } else {
+                        ListingRound { listed, news: Vec::new() }
+                    })
+                }));
+            }
+            other => self.listed = other,
+        }
+    }
+}
+
+/// The paths that these changes add.
+fn added(changes: Vec<ListChange>) -> Vec<PathBuf> {
+    let paths = |change| match change {
+        ListChange::Add(paths) => paths,
+        ListChange::Remove(_) => Vec::new(),
+    };
+    changes.into_iter().flat_map(paths).collect()
+}
+
+/// Makes changes to a list. Blocks on the disk.
+fn changed(
+    mut scanned: Scanned,
+    changes: Vec<ListChange>,
+    stopped: &CancellationToken,
+) -> Result<ListingRound, TransferError> {
+    let mut news = Vec::new();
+    for change in changes {
+        match change {
+            ListChange::Add(paths) => {
+                let (grown, failures) = scanned.extended(paths, stopped)?;
+                scanned = grown;
+                news.extend(failures.into_iter().map(|(path, error)| Notice::NotAdded {
+                    paths: vec![path],
+                    reason: NotAdded::Unlisted(error),
+                }));
+            }
+            ListChange::Remove(name) => {
+                let (rest, path) = scanned.without(&name)?;
+                scanned = rest;
+                news.extend(path.map(Notice::Removed));
+            }
+        }
+    }
+    Ok(ListingRound::new(Listed::Paths(scanned), news))
 }
 
 impl ListingRound {

@@ -35,15 +35,26 @@ const SHORTEST_HOLE: u64 = MIN_BLOCK as u64;
 pub(crate) struct Scanned {
     /// What is offered.
     pub manifest: Arc<Manifest>,
-    /// For each entry, where it is; empty for what isn't read from a file.
+    /// For each entry, where it is; empty for a link.
     pub origins: Vec<Origin>,
     /// What is not offered, and why.
     pub left_out: Vec<LeftOut>,
-    /// The paths that the user chose, as [`real_place`] gives them.
-    chosen: HashSet<PathBuf>,
+    /// The paths that the user chose, in the order of their entries.
+    chosen: Vec<ChosenPath>,
 }
 
-/// Where a file is, and its fingerprint when it was listed.
+/// A path that the user chose, and what was found there.
+#[derive(Debug)]
+struct ChosenPath {
+    /// The path as the user named it.
+    path: PathBuf,
+    /// The path as [`real_place`] gives it.
+    place: PathBuf,
+    /// How many entries it has come to. They stand in a row, and the first one has its name; 0 if it is left out.
+    entries: usize,
+}
+
+/// Where a file or a folder is, and its fingerprint when it was listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// Its path on this machine.
@@ -78,13 +89,7 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
 /// Lists everything at and below `paths`; a path that occurs again adds nothing. Blocks on the disk; checks `cancel`
 /// from time to time.
 pub(crate) fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
-    let mut scan = Scan {
-        builder: ManifestBuilder::new(OfferKind::Files),
-        origins: Vec::new(),
-        left_out: Vec::new(),
-        chosen: HashSet::new(),
-        folders: Vec::new(),
-    };
+    let mut scan = Scan::new();
     for path in paths {
         check(slice::from_ref(path))?;
         scan.choose(path, cancel)?;
@@ -107,6 +112,7 @@ impl Scanned {
             builder: ManifestBuilder::growing(Arc::unwrap_or_clone(self.manifest)),
             origins: self.origins,
             left_out: self.left_out,
+            places: self.chosen.iter().map(|chosen| chosen.place.clone()).collect(),
             chosen: self.chosen,
             folders: Vec::new(),
         };
@@ -120,40 +126,176 @@ impl Scanned {
         }
         Ok((scan.finish()?, failures))
     }
+
+    /// Removes the chosen path whose entry at the top of the list has this name, with everything in it, and returns that
+    /// path. Nothing is removed if there is none, or if nothing would be left.
+    pub(crate) fn without(self, name: &str) -> Result<(Self, Option<PathBuf>), TransferError> {
+        let at = |(chosen, from): (&ChosenPath, usize)| {
+            let top = self.manifest.entries().get(from).filter(|_| chosen.entries > 0);
+            top.is_some_and(|entry| entry.path.as_str() == name)
+        };
+        let Some(removed) = self.parts().position(at) else { return Ok((self, None)) };
+        if self.chosen.iter().filter(|chosen| chosen.entries > 0).count() == 1 {
+            return Ok((self, None));
+        }
+        let Self { manifest, origins, left_out, chosen } = self;
+        let (mut scan, mut parts) = (Scan { left_out, ..Scan::new() }, ListParts::new(&manifest, origins));
+        let mut path = None;
+        for (number, chosen) in chosen.into_iter().enumerate() {
+            let part = parts.next(chosen.entries);
+            if number == removed {
+                path = Some(chosen.path);
+            } else {
+                scan.keep(chosen, part)?;
+            }
+        }
+        Ok((scan.finish()?, path))
+    }
+
+    /// Looks again at everything that is listed. What the user chose and has changed since then is listed anew, under its
+    /// name; what is gone is left out. Also returns whether anything has changed. Fails if nothing is left.
+    pub(crate) fn renewed(self, cancel: &CancellationToken) -> Result<(Self, bool), TransferError> {
+        let mut is_as_listed = Vec::with_capacity(self.chosen.len());
+        for (chosen, from) in self.parts() {
+            if cancel.is_cancelled() {
+                return Err(TransferError::Cancelled);
+            }
+            let part = from..from + chosen.entries;
+            let mut pairs = self.manifest.entries()[part.clone()].iter().zip(&self.origins[part]);
+            is_as_listed.push(pairs.all(|(entry, origin)| is_unchanged(entry, origin)));
+        }
+        if is_as_listed.iter().all(|is_as_listed| *is_as_listed) {
+            return Ok((self, false));
+        }
+        let Self { manifest, origins, left_out, chosen } = self;
+        let (mut scan, mut parts) = (Scan { left_out, ..Scan::new() }, ListParts::new(&manifest, origins));
+        let mut failed = None;
+        for (chosen, is_as_listed) in chosen.into_iter().zip(is_as_listed) {
+            let part = parts.next(chosen.entries);
+            let Some(top) = part.0.first().filter(|_| !is_as_listed) else {
+                scan.keep(chosen, part)?;
+                continue;
+            };
+            let path = chosen.path.clone();
+            let listed = check(slice::from_ref(&path))
+                .and_then(|()| scan.list_whole(chosen, |_| Ok(top.path.clone()), cancel));
+            if let Err(error) = listed {
+                let Some(reason) = reason_of(&error) else { return Err(error) };
+                scan.leave_out(&path, reason);
+                failed = failed.or(Some(error));
+            }
+        }
+        match failed {
+            Some(error) if scan.origins.is_empty() => Err(error),
+            _ => Ok((scan.finish()?, true)),
+        }
+    }
+
+    /// The chosen paths, each with the place of its first entry.
+    fn parts(&self) -> impl Iterator<Item = (&ChosenPath, usize)> {
+        self.chosen.iter().scan(0, |next, chosen| {
+            let from = *next;
+            *next += chosen.entries;
+            Some((chosen, from))
+        })
+    }
+}
+
+/// What one chosen path has come to.
+type ListPart<'a> = (&'a [Entry], Vec<Origin>);
+
+/// Takes a list apart into what each chosen path has come to.
+struct ListParts<'a> {
+    entries: &'a [Entry],
+    origins: std::vec::IntoIter<Origin>,
+}
+
+impl<'a> ListParts<'a> {
+    fn new(manifest: &'a Manifest, origins: Vec<Origin>) -> Self {
+        Self { entries: manifest.entries(), origins: origins.into_iter() }
+    }
+
+    fn next(&mut self, entries: usize) -> ListPart<'a> {
+        let (part, rest) = self.entries.split_at(entries);
+        self.entries = rest;
+        (part, self.origins.by_ref().take(entries).collect())
+    }
 }
 
 struct Scan {
     builder: ManifestBuilder,
     origins: Vec<Origin>,
     left_out: Vec<LeftOut>,
-    chosen: HashSet<PathBuf>,
+    chosen: Vec<ChosenPath>,
+    /// The places of the chosen paths.
+    places: HashSet<PathBuf>,
     /// Folders whose contents are not listed yet.
     folders: Vec<(PathBuf, RelPath)>,
 }
 
 impl Scan {
-    /// Lists a path that the user chose. If that fails, everything stays as it was before.
+    fn new() -> Self {
+        Self {
+            builder: ManifestBuilder::new(OfferKind::Files),
+            origins: Vec::new(),
+            left_out: Vec::new(),
+            chosen: Vec::new(),
+            places: HashSet::new(),
+            folders: Vec::new(),
+        }
+    }
+
+    /// Lists a path that the user chose, unless it is listed already. If that fails, everything stays as it was before.
     fn choose(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
         let place = real_place(path);
-        if !self.chosen.insert(place.clone()) {
+        if self.places.contains(&place) {
             return Ok(());
         }
+        let fail = |cause| TransferError::file(FileAction::Read, path, cause);
+        let name = |scan: &Self| scan.free_name(&top_name(path).map_err(fail)?);
+        self.list_whole(ChosenPath { path: path.to_owned(), place, entries: 0 }, name, cancel)
+    }
+
+    /// Takes over what a chosen path has come to in an earlier list.
+    fn keep(&mut self, chosen: ChosenPath, (entries, origins): ListPart<'_>) -> Result<(), TransferError> {
+        for entry in entries {
+            self.builder.push_entry(entry.clone()).map_err(unsuited)?;
+        }
+        self.origins.extend(origins);
+        self.places.insert(chosen.place.clone());
+        self.chosen.push(chosen);
+        Ok(())
+    }
+
+    /// Lists a chosen path under this name. If that fails, everything stays as it was before.
+    fn list_whole(
+        &mut self,
+        chosen: ChosenPath,
+        name: impl FnOnce(&Self) -> Result<RelPath, TransferError>,
+        cancel: &CancellationToken,
+    ) -> Result<(), TransferError> {
         let (entries, left_out) = (self.origins.len(), self.left_out.len());
-        let listed = self.list_chosen(path, cancel);
+        let listed = name(self).and_then(|name| self.list_chosen(&chosen.path, name, cancel));
         if listed.is_err() {
             self.builder.truncate(entries);
             self.origins.truncate(entries);
             self.left_out.truncate(left_out);
-            self.chosen.remove(&place);
             self.folders.clear();
+        } else {
+            self.places.insert(chosen.place.clone());
+            self.chosen.push(ChosenPath { entries: self.origins.len() - entries, ..chosen });
         }
         listed
     }
 
-    fn list_chosen(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
-        let fail = |cause| TransferError::file(FileAction::Read, path, cause);
-        let metadata = fs::metadata(path).map_err(fail)?;
-        let name = self.free_name(&top_name(path).map_err(fail)?)?;
+    fn list_chosen(
+        &mut self,
+        path: &Path,
+        name: RelPath,
+        cancel: &CancellationToken,
+    ) -> Result<(), TransferError> {
+        let metadata =
+            fs::metadata(path).map_err(|cause| TransferError::file(FileAction::Read, path, cause))?;
         // A link that the user names stands for what it points to; only links below it are kept as links.
         self.add(path.to_owned(), name, &metadata)?;
         while let Some((folder, below)) = self.folders.pop() {
@@ -236,7 +378,8 @@ impl Scan {
         }
         self.builder.push_entry(Entry { path: name, kind }).map_err(unsuited)?;
         let fingerprint = Fingerprint::of(metadata);
-        self.origins.push(if metadata.is_file() { Origin { path, fingerprint } } else { Origin::default() });
+        let is_link = metadata.is_symlink();
+        self.origins.push(if is_link { Origin::default() } else { Origin { path, fingerprint } });
         Ok(())
     }
 
@@ -258,6 +401,29 @@ impl Scan {
 
     fn leave_out(&mut self, path: &Path, reason: LeftOutReason) {
         self.left_out.push(LeftOut { path: path.to_owned(), reason });
+    }
+}
+
+/// Whether what is listed looks as it did then. A folder looks different when something came into it, left it or got another
+/// name, and with it all links in it.
+fn is_unchanged(entry: &Entry, origin: &Origin) -> bool {
+    // A link that the user chose stands for what it points to.
+    let is_chosen = entry.path.parent().is_none();
+    let found = match entry.kind {
+        EntryKind::Link { .. } => return true,
+        _ if is_chosen => fs::metadata(&origin.path),
+        _ => fs::symlink_metadata(&origin.path),
+    };
+    found.is_ok_and(|metadata| Fingerprint::of(&metadata) == origin.fingerprint)
+}
+
+/// Why a chosen path can no longer be listed; `None` if the whole list can't be offered.
+fn reason_of(error: &TransferError) -> Option<LeftOutReason> {
+    match error {
+        TransferError::File { cause, .. } => Some(LeftOutReason::Unreadable(cause.kind())),
+        TransferError::Impossible(Impossible::NoSize { .. }) => Some(LeftOutReason::NoSize),
+        TransferError::Impossible(Impossible::Special { .. }) => Some(LeftOutReason::Special),
+        _ => None,
     }
 }
 
@@ -321,151 +487,4 @@ fn unsuited(error: ManifestError) -> TransferError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::path::MAX_NAMES;
-
-    fn names(scanned: &Scanned) -> Vec<&str> {
-        scanned.manifest.entries().iter().map(|entry| entry.path.as_str()).collect()
-    }
-
-    fn scan_now(paths: &[PathBuf]) -> Scanned {
-        scan(paths, &CancellationToken::new()).unwrap()
-    }
-
-    #[test]
-    fn folders_come_before_what_is_in_them_and_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().join("top");
-        fs::create_dir_all(top.join("b/c")).unwrap();
-        fs::create_dir_all(top.join("a")).unwrap();
-        for file in ["z", "b/c/y", "a/x", "b/w"] {
-            fs::write(top.join(file), file).unwrap();
-        }
-        let scanned = scan_now(&[top]);
-        assert_eq!(
-            names(&scanned),
-            ["top", "top/a", "top/b", "top/z", "top/a/x", "top/b/c", "top/b/w", "top/b/c/y"]
-        );
-    }
-
-    #[test]
-    fn chosen_paths_that_end_alike_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths: Vec<_> = ["1/x.txt", "2/x.txt"].map(|path| folder.path().join(path)).into();
-        for path in &paths {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        assert_eq!(names(&scan_now(&paths)), ["x.txt", "x (2).txt"]);
-    }
-
-    #[test]
-    fn the_same_path_spelled_in_two_ways_is_listed_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("inner/x");
-        fs::create_dir(folder.path().join("inner")).unwrap();
-        fs::write(&path, "").unwrap();
-        let again = folder.path().join("inner/../inner/./x");
-        assert_eq!(names(&scan_now(&[path, again])), ["x"]);
-    }
-
-    #[test]
-    fn a_list_grows_by_what_can_be_read_and_keeps_what_it_holds() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["a", "b"] {
-            fs::create_dir(path(name)).unwrap();
-            fs::write(path(name).join("x"), name).unwrap();
-        }
-        let first = scan_now(&[path("a"), path("a/x")]);
-        let held = Arc::clone(&first.manifest);
-        // With the file gone, a second look at it would be noticed.
-        fs::remove_file(path("a/x")).unwrap();
-        let added = ["a", "b/x", "missing", "b"].map(path).into();
-        let (grown, failures) = first.extended(added, &CancellationToken::new()).unwrap();
-        assert_eq!(names(&grown), ["a", "a/x", "x", "x (2)", "b", "b/x"]);
-        assert_eq!(grown.origins.len(), 6);
-        assert_eq!(grown.origins[3].path, path("b/x"));
-        assert_eq!((grown.manifest.files(), grown.manifest.bytes()), (4, 4));
-        assert_eq!(held.entries().len(), 3);
-        assert_eq!(failures.len(), 1);
-        assert!(matches!(&failures[0], (failed, TransferError::File { .. }) if *failed == path("missing")));
-    }
-
-    #[test]
-    fn a_folder_named_by_dots_gets_its_real_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("real/inner");
-        fs::create_dir_all(&inner).unwrap();
-        assert_eq!(names(&scan_now(&[inner.join("..")])), ["real", "real/inner"]);
-    }
-
-    /// Going down a tree may take stack for each folder, on this side and on the other.
-    #[test]
-    fn what_is_too_deep_is_named_and_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().join("d");
-        let last = (1..MAX_NAMES).fold(top.clone(), |above, _| above.join("d"));
-        fs::create_dir_all(&last).unwrap();
-        fs::create_dir(last.join("below")).unwrap();
-        fs::write(last.join("below/x"), "").unwrap();
-        fs::write(last.join("y"), "").unwrap();
-        let scanned = scan_now(&[top]);
-        assert_eq!(scanned.manifest.entries().len(), MAX_NAMES);
-        let reason = LeftOutReason::TooDeep;
-        let left_out = ["below", "y"].map(|name| LeftOut { path: last.join(name), reason });
-        assert_eq!(scanned.left_out, left_out);
-        let said = reason.to_string();
-        assert!(said.contains("256 folders") && said.contains("send one of the inner folders"), "{said}");
-        assert_eq!(scan_now(&[last]).manifest.entries().len(), 4);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_are_kept_and_those_that_lead_out_are_named() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().join("top");
-        fs::create_dir(&top).unwrap();
-        symlink("nowhere", top.join("dangling")).unwrap();
-        symlink("/etc/passwd", top.join("absolute")).unwrap();
-        symlink("../../out", top.join("up")).unwrap();
-        let scanned = scan_now(&[top]);
-        assert_eq!(names(&scanned), ["top", "top/dangling"]);
-        assert_eq!(scanned.left_out.len(), 2);
-        assert_eq!(scanned.left_out[0].reason, LeftOutReason::Link(PathError::Escapes));
-    }
-
-    /// Catches a code that is shown and passed on although what it is for can't be read.
-    #[cfg(unix)]
-    #[test]
-    fn what_cannot_be_read_is_told_while_it_is_listed() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().join("top");
-        fs::create_dir(&top).unwrap();
-        for name in ["open", "secret"] {
-            fs::write(top.join(name), name).unwrap();
-        }
-        let secret = top.join("secret");
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
-        if File::open(&secret).is_ok() {
-            // An administrator may read everything.
-            return;
-        }
-        let scanned = scan_now(&[top]);
-        assert_eq!(names(&scanned), ["top", "top/open"]);
-        let reason = LeftOutReason::Unreadable(io::ErrorKind::PermissionDenied);
-        assert_eq!(scanned.left_out, [LeftOut { path: secret.clone(), reason }]);
-        let chosen = scan(&[secret], &CancellationToken::new());
-        assert!(matches!(chosen, Err(TransferError::File { .. })), "{chosen:?}");
-    }
-
-    #[test]
-    fn what_is_not_there_is_named_before_anything_starts() {
-        let missing = PathBuf::from("/nowhere/at/all");
-        assert!(matches!(check(&[missing]), Err(TransferError::File { .. })));
-        assert!(matches!(check(&[]), Err(TransferError::Impossible(Impossible::Nothing))));
-    }
-}
+mod tests;

@@ -180,7 +180,7 @@ fn connect_options(patience: Duration) -> ConnectOptions {
 
 fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
     let (context, running) = context();
-    let (adding, additions) = watch::channel(Vec::new());
+    let (changing, changes) = watch::channel(Vec::new());
     let (pause, pauses) = watch::channel(false);
     let options = SendOptions {
         lanes: terms.lanes,
@@ -192,11 +192,11 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
     let payload = Payload::Paths(vec![outbox.to_owned()]);
     let control = Control::new(session, &venue(), &context);
     let session = async move {
-        let listing = Listing::start(payload, additions, &context.cancel)?;
+        let listing = Listing::start(payload, changes, &context.cancel)?;
         let mut control = control;
         let mut offering = Offering { listing, offered: None, waiting: None };
         let ended = offering.serve(&mut control, &options, pauses, &context).await;
-        drop(adding);
+        drop(changing);
         match ended? {
             Served::Done(report) => Ok(report),
             Served::Lost | Served::Replaced(_) => unreachable!("nobody else is waited for"),

@@ -146,7 +146,7 @@ fn nonsense_is_not_taken_and_does_no_harm() {
     let location = setting.location();
     let huge = u32::MAX.to_le_bytes();
     for bytes in
-        [&b""[..], &[0; 4], &huge, &[2, 0, 0, 0, 1, 9], &[4, 0, 0, 0, 1, 0, 0, 0], b"GET / HTTP/1.1\r\n"]
+        [&b""[..], &[0; 4], &huge, &[2, 0, 0, 0, 1, 9], &[5, 0, 0, 0, 1, 0, 0, 0, 0], b"GET / HTTP/1.1\r\n"]
     {
         let mut stream = location.connection().unwrap().connect_sync().unwrap();
         stream.set_nonblocking(false).unwrap();

@@ -1,7 +1,7 @@
 //! The labelled controls of the dialog's pages, and the hints and errors below them.
 
 use eframe::{
-    egui::{Align2, Id, Label, Response, RichText, Sense, TextEdit, Ui, WidgetInfo, vec2},
+    egui::{Id, Label, Response, RichText, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2},
     emath::Numeric,
 };
 
@@ -12,8 +12,8 @@ use crate::app::{
     widgets::{focus_ring, form},
 };
 
-/// Width of the labels, in points.
-const LABEL_WIDTH: f32 = 130.0;
+/// Width of the labels, in points. A longer one goes over two lines.
+const LABEL_WIDTH: f32 = 150.0;
 
 /// Reports that a setting may have changed.
 pub(super) fn changed(view: &mut View<'_>) {
@@ -27,9 +27,12 @@ pub(super) fn wrong(ui: &mut Ui, text: &str) {
 
 /// Draws the label before a control. All labels have the same width.
 pub(super) fn label_ui(ui: &mut Ui, label: &str) {
-    let (rect, _) = ui.allocate_exact_size(vec2(LABEL_WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
     let font = theme::font(Weight::Regular, size::BODY);
-    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
+    let galley = ui.painter().layout(label.to_owned(), font, palette(ui).text, LABEL_WIDTH);
+    let height = galley.size().y.max(theme::CONTROL_HEIGHT);
+    let (rect, _) = ui.allocate_exact_size(vec2(LABEL_WIDTH, height), Sense::hover());
+    let at = pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette(ui).text);
 }
 
 /// The field's id for the toolkit. It doesn't depend on the hints that come and go around the field while it is being

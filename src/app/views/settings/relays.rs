@@ -111,7 +111,9 @@ fn relay_head_ui(
         ui.add(Label::new(RichText::new(&title).font(font)).truncate());
         if state.form.in_use() == Some(index) {
             let p = palette(ui);
-            ui.label(RichText::new(view.say("set-in-use")).size(size::SMALL).color(p.ok));
+            let checked = draft.parsed().and_then(|address| state.checked_as(&address, &draft.password));
+            let ink = if matches!(checked, Some(RelayStatus::Bad(_))) { p.muted } else { p.ok };
+            ui.label(RichText::new(view.say("set-in-use")).size(size::SMALL).color(ink));
         }
     });
     if edits {
@@ -121,7 +123,7 @@ fn relay_head_ui(
         view.act(Action::Settings(SettingsAction::Test(address)));
     }
     if let Some(address) = draft.parsed() {
-        checked_ui(ui, state.checked.get(&address), view);
+        checked_ui(ui, state.checked_as(&address, &draft.password), view);
     }
 }
 

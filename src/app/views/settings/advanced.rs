@@ -1,34 +1,18 @@
-//! The page of the transfers: where they are saved, how they move, which ways they take.
+//! The page of what few people need: codes, connections, which route transfers take, ports, the window system.
 
 use eframe::egui::Ui;
 
-use super::{
-    fields::{changed, choose, field, hint_ui, label_ui, slider, wrong},
-    name::name_ui,
-};
+use super::fields::{changed, choose, field, hint_ui, slider, wrong};
 use crate::{
-    app::{
-        model::{action::Action, state::State},
-        views::View,
-        widgets::{form, link, named},
-        words::shown_path,
-    },
+    app::{model::state::State, views::View, widgets::form},
     code::MAX_DRAWN_WORDS,
     engine::{MAX_RECEIVERS, PathMode},
     protocol::relay::MAX_LANES,
+    settings::WindowSystem,
 };
 
 /// Draws the page.
-pub(super) fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
-    name_ui(ui, state, view);
-    let folder = shown_path(&state.save_folder);
-    ui.horizontal(|ui| {
-        label_ui(ui, &view.say("save-to"));
-        let name = format!("{}: {folder}", view.say("save-to-change"));
-        if named(link(ui, &folder), &name).on_hover_text(view.say("save-to-change")).clicked() {
-            view.act(Action::PickDestination(None));
-        }
-    });
+pub(super) fn advanced_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let settings = &mut state.settings;
     let mut has_changed = slider(
         ui,
@@ -72,11 +56,14 @@ pub(super) fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) 
         has_changed |= form::switch(ui, &mut settings.map_port, &view.say("set-map-port"));
         hint_ui(ui, &view.say("set-map-port-hint"));
     }
-    has_changed |= field(ui, &view.say("set-rate"), &mut state.form.rate, &view.say("set-no-limit"), false);
-    if state.form.parsed_rate().is_none() {
-        wrong(ui, &view.say("set-bad-rate"));
+    if cfg!(target_os = "linux") {
+        let systems = [
+            (WindowSystem::Automatic, view.say("set-system-automatic")),
+            (WindowSystem::X11, "X11".to_owned()),
+        ];
+        has_changed |= choose(ui, &view.say("set-system"), &mut settings.window_system, &systems);
+        hint_ui(ui, &view.say("set-system-hint"));
     }
-    has_changed |= form::switch(ui, &mut state.settings.keep_awake, &view.say("set-keep-awake"));
     if has_changed {
         changed(view);
     }
