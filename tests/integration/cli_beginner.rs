@@ -72,7 +72,10 @@ fn a_mistyped_command_is_recognised_and_the_line_is_shown_as_it_should_be() {
             "{said}"
         );
         assert!(said.lines().any(|said| said == line), "{said}");
-        assert!(said.contains("The commands are send, receive, relay, unfinished and completions"), "{said}");
+        assert!(
+            said.contains("The commands are send, receive, relay, unfinished, people and completions"),
+            "{said}"
+        );
     }
 }
 
