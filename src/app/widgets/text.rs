@@ -10,7 +10,7 @@ use super::{bidi, face::face};
 use crate::app::theme::{self, Weight, palette, size};
 
 /// A text that may hold names of any script, as it is painted: what is written from right to left stands in its order.
-/// Screen readers need the text itself; [`line`] and [`paragraph`] tell it to them.
+/// Screen readers need the text itself; [`line()`] and [`paragraph`] tell it to them.
 pub(in crate::app) fn painted(text: &str, font: FontId, ink: Color32) -> WidgetText {
     let Some(parts) = bidi::visual_parts(text) else {
         return RichText::new(text).font(font).color(ink).into();
