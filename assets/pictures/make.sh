@@ -106,7 +106,8 @@ look waiting.png
 frame 220 'Four words appear: read them out'
 xdotool key Return
 sleep 0.5
-code=$(xclip -o -selection clipboard)
+# What is copied may be the whole invitation.
+code=$(xclip -o -selection clipboard | grep -oE '\b([a-z]+-){3}[a-z]+\b' | head -1)
 # Or the other window would offer it.
 xclip -selection clipboard </dev/null
 
