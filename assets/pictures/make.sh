@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Takes the README's pictures from the real window: two users on a display of their own send and receive, and what they see is kept.
 #
-#   iroh-relay --dev &                                      # codes work from anywhere only if an iroh relay answers
-#   assets/pictures/make.sh CAIMAN [http://localhost:3340]
+#   assets/pictures/make.sh CAIMAN [IROH-RELAY]
 #
-# Needs Xvfb, openbox, xdotool, xclip and ImageMagick, and 3 GB of room in /dev/shm. Take a program that was built with --release,
+# Without the address of an iroh relay, such as http://localhost:3340 for `iroh-relay --dev`, they show transfers within one network.
+#
+# Needs Xvfb, openbox, xdotool, xclip and ImageMagick, and 8 GB of room in /dev/shm. Take a program that was built with --release,
 # or the speed in the pictures is not the program's.
 set -euo pipefail
 caiman=$(realpath "$1")
-relay=${2:-http://localhost:3340}
+internet="internet = false"
+[[ -z ${2:-} ]] || internet="iroh_relays = [\"$2\"]"
 cd "$(dirname "$0")"
 font=../fonts/InterVariable.ttf
 # The screen is a little higher than the pictures, so that no page scrolls.
@@ -38,7 +40,7 @@ started+=($!)
 
 # What is sent: noise, because holes and zeros would not be.
 mkdir -p "$scratch/sender/photos"
-head -c 1500M /dev/urandom >"$scratch/sender/holiday.mov"
+head -c 4000M /dev/urandom >"$scratch/sender/holiday.mov"
 head -c 90k /dev/urandom >"$scratch/sender/notes.pdf"
 for n in 1 2 3 4 5 6 7 8 9; do head -c "${n}234k" /dev/urandom >"$scratch/sender/photos/IMG_204$n.jpg"; done
 
@@ -86,9 +88,9 @@ frame() {
     "$scratch/now.png" -append +repage "$file"
 }
 
-user sender "iroh_relays = [\"$relay\"]"
-user receiver "iroh_relays = [\"$relay\"]"
-user settings
+user sender "$internet" 'name = "Ann'"'"'s laptop"'
+user receiver "$internet" 'name = "Workshop"'
+user settings "$internet" 'name = "Workshop"'
 
 window settings
 xdotool key ctrl+comma
@@ -130,10 +132,10 @@ sleep 4
 look offer.png
 frame 250 'See what is offered, and accept'
 xdotool key Return
-sleep 0.6
-for n in {1..12}; do
+sleep 2
+look receiving.png
+for _ in {1..12}; do
   frame 25 'It arrives, encrypted and checked'
-  if [[ $n == 3 ]]; then look receiving.png; fi
 done
 sleep 5
 frame 200 'It arrives, encrypted and checked'
