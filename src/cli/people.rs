@@ -11,6 +11,7 @@ use super::{
     output,
     report::{Reporter, failure, sentence},
     server,
+    usage::quoted,
 };
 use crate::{
     engine::{
@@ -222,7 +223,7 @@ pub(super) fn remember(name: &str, told: Option<&str>, pair: &KnownPair, reporte
                 "{} is remembered. If the other side remembers this one as well, no code is needed the next time: caiman send \
                  --to {} …",
                 Shown(name),
-                Shown(name)
+                quoted(name.as_ref())
             );
             reporter.say(&line, "remembered", json!({ "name": name }));
         }

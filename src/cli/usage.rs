@@ -284,7 +284,7 @@ fn is_there(item: &OsStr) -> bool {
 }
 
 /// A word as a shell takes it, shown so that it can't steer the terminal.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let shown = Shown(&word).to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "._/-,:=@%+~".contains(c);
