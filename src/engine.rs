@@ -49,7 +49,10 @@ pub use crate::{
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::{FileAction, TransferError},
-        link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
+        link::{
+            handshake::DEFAULT_ITERATIONS,
+            rendezvous::{CodeChoice, today},
+        },
         notice::{InvitationChain, Invited, MetAt, NotAdded, NotKept, Notice, OnlineState},
         offer::{AlreadyHere, Answer, Choices, Offer, Top},
         path_mode::{ListenOptions, PathMode},

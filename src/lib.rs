@@ -8,6 +8,7 @@
 //! - [`units`]: sizes and rates as users write them
 //! - [`raw_name`]: names that aren't UTF-8, as text
 //! - `foreign`: which characters of text from elsewhere are escaped before a user sees it
+//! - `hex`: bytes as hexadecimal digits
 //! - [`labels`]: every label that separates one use of a key or a hash from another
 //! - [`code`]: the code that two users share, four words unless they choose otherwise
 //! - [`panics`]: what happens after a panic, and the report of it
@@ -22,7 +23,7 @@
 //! - [`store`]: the small files that the program keeps for itself
 //! - [`settings`]: what the user has chosen
 //! - [`history`]: past transfers
-//! - [`people`]: those whom the user has remembered
+//! - [`people`]: those that the user has remembered
 //! - `app`: the window, with the feature `gui`
 //! - [`cli`]: the headless commands, which use the engine and plain data
 //! - [`fuzzing`]: what has to hold for any foreign bytes; only tests call it
@@ -37,6 +38,7 @@ pub mod engine;
 mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hex;
 pub mod history;
 mod host;
 pub mod labels;

@@ -1,5 +1,5 @@
-//! The people whom the user has remembered, kept in `people.toml`: each with the pair key by which the two find each other without a
-//! code. Whoever can read the file can call these people in the user's name, so only its owner can.
+//! The people that the user has remembered, kept in `people.toml`: each with the pair key by which the two find each other without a
+//! code. A program that can read the file can call these people in the user's name, so only its owner can.
 //!
 //! Nothing gets in here unless the user asks for it. Each change reads the file anew and writes it at once, because the window and
 //! the commands may both run.
@@ -12,6 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     crypto::{KnownPair, PairId, PairKey, Side, pair::PAIR_KEY_LEN},
+    hex,
+    protocol::name::{MAX_NAME_CHARS, PeerName, PeerNameError},
     store::{self, BadEntry, Expected, Problem, SaveError, Store},
 };
 
@@ -19,12 +21,11 @@ use crate::{
 pub const FILE_NAME: &str = "people.toml";
 /// The most people that are kept. The program waits for each of them in rooms of its own, and a relay gives one address 128.
 pub const MAX_PEOPLE: usize = 32;
-/// The most characters of a name: it stands in one line with others.
-pub const MAX_NAME_CHARS: usize = 40;
 /// How many accepted offers of a person are kept that are not here yet; the oldest are dropped first.
 const MAX_ACCEPTED: usize = 16;
 const KEY: &str = "person";
-const HEADER: &str = "# The people whom Caiman can call without a code. Whoever has these keys can call them in your name.\n\n";
+const HEADER: &str =
+    "# The people that Caiman can call without a code. These keys are enough to call them in your name.\n\n";
 
 /// The people in memory.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +33,7 @@ pub struct People {
     list: Vec<Person>,
 }
 
-/// A person whom the user has remembered.
+/// A person that the user has remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// What the user calls the person. No two have the same name.
@@ -61,9 +62,9 @@ struct AcceptedOffer {
 /// Why the list stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
-    /// The name is empty or too long, or it holds what can't be seen.
-    #[error("a name has 1 to {MAX_NAME_CHARS} visible characters")]
-    BadName,
+    /// The name is none that a computer could have.
+    #[error(transparent)]
+    BadName(#[from] PeerNameError),
     /// Another person has the name.
     #[error("there is a person of that name already")]
     NameTaken,
@@ -71,7 +72,7 @@ pub enum PeopleError {
     #[error("nobody of that name is known; caiman people lists those who are")]
     Unknown,
     /// There are as many people as there may be.
-    #[error("no more than {MAX_PEOPLE} people are kept; forget somebody first: caiman people --forget NAME")]
+    #[error("no more than {MAX_PEOPLE} people are kept; forget one first: caiman people --forget NAME")]
     TooMany,
     /// The person is remembered already, under this name.
     #[error("this is “{0}”, who is known already")]
@@ -140,6 +141,11 @@ impl People {
         &self.list
     }
 
+    /// The people of whom the user wants to hear.
+    pub fn welcome(&self) -> impl Iterator<Item = &Person> {
+        self.list.iter().filter(|person| !person.is_blocked)
+    }
+
     /// The person of this name, in any case if nobody has exactly this one.
     pub fn find(&self, name: &str) -> Option<&Person> {
         self.position(name).map(|at| &self.list[at])
@@ -150,7 +156,7 @@ impl People {
         self.list.iter().find(|person| person.pair.id() == id)
     }
 
-    /// Remembers somebody.
+    /// Remembers a person.
     ///
     /// # Errors
     ///
@@ -208,7 +214,7 @@ impl People {
     /// Notes that an offer of a person was accepted whole, to go into this folder. One that asked nothing of the user need not be
     /// noted, but may be.
     pub fn note_accepted(&mut self, id: PairId, digest: &[u8; 32], folder: &Path) {
-        let offer = hex(digest);
+        let offer = digits(digest);
         if let Some(person) = self.list.iter_mut().find(|person| person.pair.id() == id) {
             person.accepted.retain(|accepted| accepted.offer != *offer);
             if folder.to_str().is_some() && folder.is_absolute() {
@@ -224,7 +230,7 @@ impl People {
         if let Some(person) = self.list.iter_mut().find(|person| person.pair.id() == id) {
             person.last_day = Some(day);
             if let Some(digest) = digest {
-                let offer = hex(digest);
+                let offer = digits(digest);
                 person.accepted.retain(|accepted| accepted.offer != *offer);
             }
         }
@@ -273,7 +279,11 @@ impl People {
     /// A person of the file, unless it has a name or a key that one before it has.
     fn take(&self, written: WrittenPerson) -> Option<Person> {
         let WrittenPerson { name, key, role, trusted_folder, blocked, last_day, mut accepted } = written;
-        let (name, key) = (self.free_name(&name).ok()?, unhex(&Zeroizing::new(key))?);
+        let name = self.free_name(&name).ok()?;
+        let (written_key, mut key) = (Zeroizing::new(key), Zeroizing::new([0; PAIR_KEY_LEN]));
+        if !hex::read(&written_key, &mut *key) {
+            return None;
+        }
         let side = match role {
             MetAs::Sender => Side::Sender,
             MetAs::Receiver => Side::Receiver,
@@ -295,7 +305,7 @@ impl People {
         })
     }
 
-    /// Whether somebody could be remembered under this name.
+    /// Whether a person could be remembered under this name.
     ///
     /// # Errors
     ///
@@ -309,7 +319,7 @@ impl People {
 
     /// The first name like this that nobody has: itself, or with a number behind it.
     pub fn free_name_like(&self, name: &str) -> String {
-        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+        let name = PeerName::clean(name).map(|name| name.as_str().to_owned()).unwrap_or_default();
         if self.position(&name).is_none() {
             return name;
         }
@@ -323,11 +333,8 @@ impl People {
 
     /// The name as it is kept.
     fn free_name(&self, name: &str) -> Result<String, PeopleError> {
-        let name = name.trim();
-        let is_seen = |c: char| !c.is_control();
-        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_seen) {
-            return Err(PeopleError::BadName);
-        }
+        let name: PeerName = name.parse()?;
+        let name = name.as_str();
         if self.position(name).is_some() {
             return Err(PeopleError::NameTaken);
         }
@@ -338,7 +345,7 @@ impl People {
 impl Person {
     /// Where an offer of this digest was to go that was accepted before and interrupted.
     pub fn accepted_before(&self, digest: &[u8; 32]) -> Option<&Path> {
-        let offer = hex(digest);
+        let offer = digits(digest);
         let accepted = self.accepted.iter().find(|accepted| accepted.offer == *offer)?;
         Some(&accepted.folder)
     }
@@ -346,7 +353,7 @@ impl Person {
     fn to_written(&self) -> WrittenPerson {
         WrittenPerson {
             name: self.name.clone(),
-            key: hex(self.pair.key().bytes()).to_string(),
+            key: digits(self.pair.key().bytes()).to_string(),
             role: match self.pair.side() {
                 Side::Sender => MetAs::Sender,
                 Side::Receiver => MetAs::Receiver,
@@ -360,26 +367,12 @@ impl Person {
     }
 }
 
-fn hex(bytes: &[u8; 32]) -> Zeroizing<String> {
-    use std::fmt::Write as _;
+/// The digits of a key or a digest.
+fn digits(bytes: &[u8; 32]) -> Zeroizing<String> {
     // Sized once, so that no reallocation leaves an unwiped copy behind.
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
-    for byte in bytes {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    hex::push(&mut text, bytes);
     text
-}
-
-fn unhex(text: &str) -> Option<Zeroizing<[u8; PAIR_KEY_LEN]>> {
-    let mut bytes = Zeroizing::new([0; PAIR_KEY_LEN]);
-    if text.len() != 2 * PAIR_KEY_LEN || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -446,8 +439,14 @@ mod tests {
         };
         assert_eq!(refused("ANN", 2), "there is a person of that name already");
         assert_eq!(refused("Bob", 1), "this is “Ann”, who is known already");
-        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"x".repeat(MAX_NAME_CHARS + 1)] {
-            assert_eq!(refused(bad, 3), "a name has 1 to 40 visible characters", "{bad:?}");
+        let too_long = "x".repeat(MAX_NAME_CHARS + 1);
+        for (bad, why) in [
+            ("  ", "a name needs at least one character"),
+            ("a\nb", "a name can't hold line breaks or control characters"),
+            ("\u{1b}[2J", "a name can't hold line breaks or control characters"),
+            (&too_long, "a name may have at most 40 characters"),
+        ] {
+            assert_eq!(refused(bad, 3), why, "{bad:?}");
         }
         remember(&store, "Bob", 2);
         let renamed = |old: &str, new: &str| People::change(&store, |people| people.rename(old, new));

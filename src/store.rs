@@ -130,7 +130,7 @@ pub enum Expected {
     Tables,
     /// A past transfer.
     Transfer,
-    /// A person whom the user has remembered.
+    /// A person that the user has remembered.
     Person,
 }
 

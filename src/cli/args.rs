@@ -68,7 +68,7 @@ pub(super) enum CliCommand {
         #[arg(long)]
         json: bool,
     },
-    /// List the people whom this computer can send to without a code, or change what is known of them
+    /// List the people this computer can send to without a code, or change what is known of them
     ///
     /// Two computers remember each other with --remember, when they meet under a code.
     #[command(after_help = PEOPLE_HELP)]
@@ -255,7 +255,7 @@ pub(super) struct ReceiveArgs {
     /// A word may be shortened to its first three letters.
     #[arg(env = "CAIMAN_CODE", hide_env_values = true, value_name = "CODE", add = ArgValueCompleter::new(CodeWords))]
     pub(super) code: Vec<String>,
-    /// Wait for the people whom this computer knows, until Ctrl-C, instead of receiving under a code.
+    /// Wait for the people this computer knows, until Ctrl-C, instead of receiving under a code.
     ///
     /// What a trusted person sends is received into that person's folder without asking; `caiman people --trust` says so. An
     /// interrupted transfer that was accepted before goes on without asking.

@@ -37,7 +37,7 @@ struct Conversation {
     engine: Rc<Engine>,
     reporter: Reporter,
     policy: Rc<Policy>,
-    /// Whom the send goes to, if this computer knows it already.
+    /// The person to which the send goes, if this computer knows it.
     person: Option<KnownPair>,
     /// First the transfer that was asked for, or the one that followed it; then, in a send for several receivers, the transfer
     /// with each of them.
@@ -106,12 +106,7 @@ impl Conversation {
     async fn follow(&mut self, events: &mut Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
             let is_cancelled = self.is_cancelled;
-            // Until then, more would only wait in a queue. A user who wants this to end doesn't wait for a reader.
-            let said = async || {
-                if !is_cancelled {
-                    output::written().await;
-                }
-            };
+            let said = async || output::written_unless(is_cancelled).await;
             tokio::select! {
                 biased;
                 event = async { said().await; events.next().await } => {

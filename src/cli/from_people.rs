@@ -1,4 +1,4 @@
-//! `caiman receive --from-people`: waits for the people whom this computer knows, and receives what they send, until the user ends
+//! `caiman receive --from-people`: waits for the people this computer knows, and receives what they send, until the user ends
 //! it. Transfers that ask nothing run side by side; those that may ask wait for each other, because there is one terminal.
 
 use std::{collections::VecDeque, path::PathBuf, rc::Rc, sync::Arc, time::SystemTime};
@@ -79,7 +79,7 @@ impl FromPeople {
     }
 }
 
-/// A sender whom this side has been told of.
+/// A sender that has called, and waits.
 struct PersonCall {
     person: PairId,
     code: CodePhrase,
@@ -113,11 +113,7 @@ impl PeopleReception {
     async fn follow(&mut self, mut events: Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
             let is_cancelled = self.is_cancelled;
-            let said = async || {
-                if !is_cancelled {
-                    output::written().await;
-                }
-            };
+            let said = async || output::written_unless(is_cancelled).await;
             tokio::select! {
                 biased;
                 event = async { said().await; events.next().await } => {
@@ -166,22 +162,13 @@ impl PeopleReception {
             let message = problem.to_string();
             self.plan.reporter.say(&sentence(&message), "warning", json!({ "message": message }));
         }
-        let wanted = |people: &People| -> Vec<KnownPair> {
-            let wanted = people.all().iter().filter(|person| !person.is_blocked);
-            wanted.map(|person| person.pair.clone()).collect()
-        };
-        let (before, now) = (wanted(&self.people), wanted(&people));
+        let before = pairs(&self.people);
         self.people = people;
+        let now = pairs(&self.people);
         if !is_first && before == now {
             return;
         }
-        let names: Vec<String> = self
-            .people
-            .all()
-            .iter()
-            .filter(|person| !person.is_blocked)
-            .map(|person| person.name.clone())
-            .collect();
+        let names: Vec<&str> = self.people.welcome().map(|person| person.name.as_str()).collect();
         let line = if names.is_empty() {
             "Nobody is known to wait for. After meeting under a code, both sides can remember each other: --remember"
                 .to_owned()
@@ -297,6 +284,11 @@ impl PeopleReception {
             output::line(failure("this program can't go on"));
         }
     }
+}
+
+/// Those for whose calls to wait.
+fn pairs(people: &People) -> Vec<KnownPair> {
+    people.welcome().map(|person| person.pair.clone()).collect()
 }
 
 /// Waits for the answer to the question of a transfer; for ever, if none was asked.

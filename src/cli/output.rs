@@ -125,8 +125,16 @@ pub(super) fn flush() {
     let _ = written.recv();
 }
 
+/// Waits until everything is written, or can't be; until then, more would only wait in a queue. Not at all once the user has
+/// cancelled: a user who wants a command to end doesn't wait for a reader.
+pub(super) async fn written_unless(is_cancelled: bool) {
+    if !is_cancelled {
+        written().await;
+    }
+}
+
 /// Waits until everything is written, or can't be.
-pub(super) async fn written() {
+async fn written() {
     for queue in [&*OUTPUT, &*ERRORS] {
         // Its other end is never dropped.
         let _ = queue.left.subscribe().wait_for(|left| *left == 0).await;

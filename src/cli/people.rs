@@ -1,4 +1,4 @@
-//! `caiman people`: lists and changes whom this computer knows; and what `send` and `receive` note about these people.
+//! `caiman people`: lists and changes the people this computer knows; and what `send` and `receive` note about these people.
 
 use std::path::{self, Path, PathBuf};
 
@@ -16,9 +16,8 @@ use super::{
 use crate::{
     engine::{
         Choices, Command, Engine, Event, KnownPair, Offer, PairId, Presence, TransferError, WaitOrder,
-        check_folder,
+        check_folder, today,
     },
-    history::unix_secs,
     people::{People, PeopleError, Person},
     store::Store,
     transfer::{
@@ -26,9 +25,6 @@ use crate::{
         show::{self, Shown},
     },
 };
-
-/// Seconds of a day.
-const DAY: u64 = 24 * 60 * 60;
 
 /// Runs `caiman people`.
 pub(super) fn run(args: PeopleArgs) -> Exit {
@@ -104,18 +100,17 @@ pub(super) async fn check(common: &CommonArgs, interrupts: &mut Interrupts) -> E
                 Some(Event::Presence(id, presence)) => {
                     left -= 1;
                     let Some(person) = people.of(id) else { continue };
-                    let (line, state) = match presence {
-                        Presence::Nearby => ("nearby", "nearby"),
-                        Presence::Reachable => ("reachable", "reachable"),
-                        Presence::Away => ("away, or forgets this computer", "away"),
+                    let presence = match presence {
+                        Presence::Nearby => "nearby",
+                        Presence::Reachable => "reachable",
+                        Presence::Away => "away",
                     };
-                    let line = format!("{}  {line}", as_line(person));
                     let shown = if common.json {
                         let mut fields = as_json(person);
-                        fields["presence"] = state.into();
+                        fields["presence"] = presence.into();
                         fields.to_string()
                     } else {
-                        line
+                        format!("{}  {presence}", as_line(person))
                     };
                     if output::data_now(format!("{shown}\n").as_bytes()).is_err() {
                         return Exit::Failed;
@@ -176,11 +171,7 @@ fn seen(day: Option<u64>) -> String {
     }
 }
 
-fn today() -> u64 {
-    unix_secs() / DAY
-}
-
-/// The person to whom a command sends, or what is wrong with the name.
+/// The person to which a command sends, or what is wrong with the name.
 pub(super) fn addressee(name: &str) -> Result<Person, String> {
     let (people, problem) = People::look(&Store::of_history());
     match people.find(name) {
@@ -242,7 +233,7 @@ pub(super) fn remember(name: &str, told: Option<&str>, pair: &KnownPair, reporte
     }
 }
 
-/// What a transfer has to do with a person whom this computer knows.
+/// What a transfer has to do with a person this computer knows.
 pub(super) struct PersonLink {
     person: PairId,
     /// The digest of the offer, and whether it was accepted here.

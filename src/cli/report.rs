@@ -26,7 +26,7 @@ pub(super) struct Reporter {
     is_sender: bool,
     /// The number of the receiver that it reports about, and how many receivers there are.
     receiver: Option<(u16, u16)>,
-    /// The person whom it reports about, where there may be several.
+    /// The person it reports about, where there may be several.
     person: Option<String>,
     /// What the other side's computer calls itself, fit to be shown.
     name: Option<String>,

@@ -94,7 +94,7 @@ pub(super) struct CliTransfer {
     gone: Option<Exit>,
     /// By what the other side can be found again, once the offer is accepted.
     pair: Option<KnownPair>,
-    /// Whom the transfer is with, if this computer knows it already.
+    /// The person at the other end, if this computer knows it.
     person: Option<PersonLink>,
     /// What comes of writing a text that has arrived.
     text: Option<oneshot::Receiver<io::Result<()>>>,
@@ -123,7 +123,7 @@ impl CliTransfer {
         }
     }
 
-    /// The same, with a person whom this computer knows.
+    /// Says that this person is at the other end, which this computer knows.
     pub(super) fn with_person(mut self, person: &KnownPair) -> Self {
         self.person = Some(PersonLink::new(person));
         self

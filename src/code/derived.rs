@@ -1,10 +1,9 @@
 //! Codes that no user sees: made of key material, for two sides that share some already.
 
-use std::fmt::Write as _;
-
 use zeroize::Zeroizing;
 
 use super::phrase::CodePhrase;
+use crate::hex;
 
 /// Letters of such a code: two digits for each byte, and three dashes.
 const LETTERS: usize = 2 * (16 + 32) + 3;
@@ -19,10 +18,7 @@ impl CodePhrase {
             if !text.is_empty() {
                 text.push('-');
             }
-            for byte in part {
-                // Writing to a string can't fail.
-                let _ = write!(text, "{byte:02x}");
-            }
+            hex::push(&mut text, part);
         }
         Self { text }
     }

@@ -3,7 +3,7 @@
 //! `people`, which keeps the key.
 //!
 //! The pair key follows from the root of a session, and so from the key agreement of two live ends: neither the code nor a
-//! recording is enough for it. Whoever holds it can find the other side and call it, but opens no transfer with it, because each
+//! recording is enough for it. A thief of it can find the other side and call it, but opens no transfer with it, because each
 //! call agrees on fresh keys.
 
 use std::{fmt, sync::Arc};

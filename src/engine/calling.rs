@@ -1,4 +1,4 @@
-//! A send to a person whom this side knows: the person is called until it comes, and called again when it is lost.
+//! A send to a person this side knows: the person is called until it comes, and called again when it is lost.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a person that has heard a call may take to come before it is called again.
 const COMING: Duration = Duration::from_secs(20);
 
-/// Whom to call, and where to look.
+/// The person to call, and where to look.
 pub(super) struct Callee {
     /// The person.
     pub(super) person: KnownPair,

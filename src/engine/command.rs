@@ -94,7 +94,7 @@ pub struct SendOrder {
     /// [`MAX_RECEIVERS`](crate::engine::MAX_RECEIVERS). If more than one may, each gets a transfer of its own:
     /// [`Event::Branch`](crate::engine::Event::Branch).
     pub receivers: u16,
-    /// Sends to a person whom this side knows. No code is shown then, and `code` is ignored: the person is called, again and
+    /// Sends to a person this side knows. No code is shown then, and `code` is ignored: the person is called, again and
     /// again, until it comes, and once more when it is lost in the middle; [`Event::Calling`](crate::engine::Event::Calling).
     pub to: Option<KnownPair>,
     /// What the receiver is told that this computer is called; `None` for nothing.

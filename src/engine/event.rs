@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A person whom this side knows has called: it waits as a sender, and is to be received from like any other.
+/// A person this side knows has called: it waits as a sender, and is to be received from like any other.
 #[derive(Debug)]
 pub struct Called {
     /// The person.
@@ -85,7 +85,7 @@ pub enum Event {
     Notice(TaskId, Notice),
     /// A person has called, because the engine was told to wait for it.
     Called(Called),
-    /// The person to whom a send goes is called.
+    /// The person to which a send goes is called.
     Calling(TaskId, CallState),
     /// Where a person can be reached at the moment, after [`Command::Seek`](crate::engine::Command::Seek).
     Presence(PairId, Presence),

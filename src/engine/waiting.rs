@@ -1,4 +1,4 @@
-//! The task that waits for calls of people whom this side knows: under a code of each person's own, wherever callers look. At
+//! The task that waits for calls of people this side knows: under a code of each person's own, wherever callers look. At
 //! midnight UTC the code changes, and with it the room, so that nobody who sees rooms can tell that it is the same two on another
 //! day. A caller whose clock is a little behind or ahead looks in the room of the neighbouring day as well.
 //!

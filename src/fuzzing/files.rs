@@ -6,7 +6,7 @@ use crate::{
     history::{self, History},
     net::client::RelayAddress,
     people::{self, People},
-    protocol::relay::MAX_LANES,
+    protocol::{name::MAX_NAME_CHARS, relay::MAX_LANES},
     settings::{MAX_SCALE, MIN_SCALE, Settings},
     store,
     transfer::{
@@ -82,7 +82,7 @@ pub fn people(bytes: &[u8]) {
     for person in people.all() {
         assert_eq!(people.find(&person.name), Some(person));
         assert_eq!(people.of(person.pair.id()), Some(person));
-        assert!((1..=people::MAX_NAME_CHARS).contains(&person.name.chars().count()));
+        assert!((1..=MAX_NAME_CHARS).contains(&person.name.chars().count()));
     }
     let text = people.to_text();
     let table = store::parse(text.as_bytes().to_vec()).expect("what was written can be read");

@@ -5,7 +5,7 @@ use crate::protocol::name::PeerName;
 /// Names that systems have before anybody has given them one. They tell nobody anything.
 const NO_NAMES: &[&str] = &["localhost", "(none)", "unknown"];
 
-/// What the system calls this computer, without the domain after the name; `None` if that is nothing that anybody chose.
+/// What the system calls this computer, without the domain after the name; `None` if nobody has chosen it.
 pub fn host_name() -> Option<PeerName> {
     as_name(&system_name())
 }

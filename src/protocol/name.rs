@@ -1,5 +1,5 @@
 //! The name by which a computer shows itself to the other one: plain text, bounded. A name is a claim, which anybody may make;
-//! it says nothing about who somebody is. Pure.
+//! it says nothing about who a person is. Pure.
 //!
 //! Nothing here makes a name fit to be shown: a name may hold characters that turn or hide text. It has no `Display`, so that
 //! each place that shows one escapes it, as file names are.

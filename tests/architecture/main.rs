@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &str)] = &[
         "code net::access net::client net::internet net::proxy protocol::name protocol::relay platform::host_name relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
-    ("people", "crypto store"),
+    ("people", "crypto hex protocol::name store"),
     ("store", "sync"),
     // Only tests call it.
     (
@@ -79,7 +79,7 @@ const LAYERS: &[(&str, &str)] = &[
         "WORDS code crypto net panics protocol sync transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
     ("relay", "net panics protocol sync"),
-    ("discovery", "net protocol"),
+    ("discovery", "hex net protocol"),
     ("net", "host panics protocol sync"),
     // A relay's password is proven by both ends of a connection, so the proof stands below both and only here.
     ("net::access", "crypto::access protocol"),
@@ -87,7 +87,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("protocol", "raw_name"),
     ("crypto", "labels"),
     ("panics", "code sync"),
-    ("code", "foreign host labels"),
+    ("code", "foreign hex host labels"),
+    ("hex", ""),
     ("foreign", "raw_name"),
     ("raw_name", ""),
     ("host", ""),

@@ -12,7 +12,7 @@ use crate::support::{
     process::{Running, Site, caiman, run, text},
 };
 
-/// A site, and the folder in which its sender keeps whom it knows.
+/// A site, and the folder in which its sender keeps the people it knows.
 struct Acquaintance {
     site: Site,
     sender: TempDir,
@@ -106,7 +106,7 @@ fn who_is_remembered_needs_no_code_and_who_is_trusted_no_answer() {
     assert_eq!(fs::read_to_string(folder.path().join("third")).unwrap(), "third");
     assert!(!site.to("third").exists());
 
-    // A running program notices that somebody is blocked.
+    // A running program notices that a person is blocked.
     assert_eq!(people(&site.data, &["--block", "Ann"]), (0, String::new()));
     waiting.event_where("waiting", |event| event["people"] == serde_json::json!([]));
     let mut blocked = Running::start(met.sends(&["--to", "Bob", text(&third)]));

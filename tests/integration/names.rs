@@ -71,7 +71,7 @@ async fn each_side_learns_the_others_name_before_the_offer_is_answered() {
     let order = ReceiveOrder { name: name(BEN), ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
-    // Whoever is asked knows by then who asks.
+    // A user who is asked knows by then who asks.
     assert_eq!(told(&receiving), [ANN]);
     assert_eq!(learns(&mut sending).await, BEN);
     world.receiver.accept(&receiving, Choices::default());

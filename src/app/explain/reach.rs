@@ -118,7 +118,7 @@ fn works_where(words: &Words, card: &Card) -> Option<String> {
     Some(words.say(key))
 }
 
-/// The text with which a user invites somebody who may not have Caiman: what it is, where to get it, the code, and the link,
+/// The text with which a user invites a person who may not have Caiman: what it is, where to get it, the code, and the link,
 /// which stands last so that nothing runs into it. `None` while there is no code.
 pub(in crate::app) fn invitation(words: &Words, card: &Card, releases: Option<&str>) -> Option<String> {
     let (code, link) = (card.code.as_ref()?, card.invites().into_iter().next()?);

@@ -177,7 +177,7 @@ pub(in crate::app) enum SettingsAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Copied {
     Code,
-    /// A text for somebody who may not have Caiman: where to get it, the code and the link.
+    /// A text for a person who may not have Caiman: where to get it, the code and the link.
     Invitation,
     Text,
     Report,

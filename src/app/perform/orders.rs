@@ -129,7 +129,7 @@ impl Window {
         let receivers = receivers.unwrap_or(card.receivers);
         let (limit, is_open) = (card.limit, card.folds.options);
         if is_retired {
-            // The send goes on for its last minute, in which it tells whoever has the old code that it is retired.
+            // The send goes on for its last minute, in which it tells those who try the old code that it is retired.
             self.state.cards.retain(|card| card.id != id);
         } else if self.command(Command::Cancel(id)) {
             self.change(id, |card| card.is_cancelling = true);

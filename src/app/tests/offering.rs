@@ -448,7 +448,7 @@ fn a_folder_that_is_there_is_kept_unless_the_user_merges_it() {
     assert_eq!((choices.on_merge, choices.on_merge(0)), (OnMerge::KeepBoth, OnMerge::Merge));
 }
 
-/// An offer of so many files that most of them are out of sight.
+/// An offer with more files than the window shows at once.
 fn many() -> Arc<Manifest> {
     let names: Vec<String> = (1..=60).map(|number| format!("IMG_{number}.jpg")).collect();
     let mut entries = vec![("album/", 0), ("album/cover.png", 500)];

@@ -309,7 +309,7 @@ fn options_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     });
 }
 
-/// What to tell whom, where the words alone don't lead everybody here.
+/// How to pass the code on, where the words alone don't lead everybody here.
 fn how_to_pass_on(card: &Card, state: &State) -> Option<&'static str> {
     card.only_by_link()?;
     Some(if state.settings.path_mode == PathMode::RelayOnly { "pass-on-link" } else { "pass-on-local" })
@@ -343,14 +343,14 @@ fn choice_ui<T: Copy + PartialEq>(
 }
 
 fn receivers_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    let label = view.say("set-receivers");
+    // Another code would take their transfers from those who have come.
     if state.branches(card.id).next().is_some() {
-        // Another code would take their transfers from those who have come.
         return;
     }
-    let others = RECEIVERS.into_iter().filter(|number| *number > card.receivers);
-    let fewer = RECEIVERS.into_iter().filter(|number| *number < card.receivers);
-    let choices = fewer.chain([card.receivers]).chain(others);
+    let label = view.say("set-receivers");
+    let mut choices = [RECEIVERS.as_slice(), &[card.receivers]].concat();
+    choices.sort_unstable();
+    choices.dedup();
     let say = |number: u16| view.words.number(number.into());
     if let Some(receivers) = choice_ui(ui, &label, card.receivers, choices, say) {
         view.act(Action::Receivers(card.id, receivers));
