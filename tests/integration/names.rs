@@ -14,7 +14,7 @@ use crate::support::{
 };
 use caiman::{
     engine::{
-        Answer, Choices, Invited, Notice, Payload, PeerName, ReceiveOrder, RelayChoice, SendOrder,
+        Answer, Choices, Invited, Notice, Payload, PeerName, Phase, ReceiveOrder, RelayChoice, SendOrder,
         TransferError,
     },
     net::client::RelayAddress,
@@ -126,6 +126,8 @@ async fn what_follows_an_invitation_tells_the_names_again() {
     let order =
         SendOrder { name: name(ANN), after: Some(sending.id), ..world.send_order(world.paths(&["file"])) };
     let mut following = world.sender.send(order);
+    // Once it waits, the receiver is invited: a transfer that ends before that has nobody to follow it.
+    following.enters(Phase::WaitingForPeer).await;
     world.receiver.accept(&receiving, Choices::default());
     let Invited { code, venue, chain } = receiving.invitation().await;
     let relays = venue.relay().cloned().into_iter().collect();

@@ -64,6 +64,17 @@ fn answer(world: &World, party: &Party, called: &Called) -> Transfer {
     party.receive(ReceiveOrder { output, ..world.receive_order(called.code.clone()) })
 }
 
+/// Sends a file to a person, which hears the call and takes it.
+async fn is_still_heard(world: &World, person: &KnownPair) {
+    fs::write(world.from("file"), "file").unwrap();
+    let mut sending = world.sender.send(order_to(world, person, &["file"]));
+    let called = world.receiver.called().await;
+    let mut receiving = answer(world, &world.receiver, &called);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    sending.report().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_who_remember_each_other_send_without_a_code_in_both_directions() {
     let world = World::new().await;
@@ -206,13 +217,7 @@ async fn who_waits_is_seen_and_who_does_not_is_away() {
     while world.sender.seek(order()).await[&there.id()] != Presence::Reachable {}
     assert_eq!(world.sender.seek(order()).await[&away.id()], Presence::Away);
     // Looking is no call.
-    fs::write(world.from("file"), "file").unwrap();
-    let mut sending = world.sender.send(order_to(&world, &there, &["file"]));
-    let called = world.receiver.called().await;
-    let mut receiving = answer(&world, &world.receiver, &called);
-    receiving.offer().await;
-    world.receiver.accept(&receiving, Choices::default());
-    sending.report().await;
+    is_still_heard(&world, &there).await;
 }
 
 fn today() -> u64 {
@@ -265,13 +270,7 @@ async fn a_caller_that_says_anything_but_one_call_is_left_and_the_next_is_heard(
     // One that says nothing is left after a while.
     let mut silent = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     while within("the end of patience", silent.hear::<FromSender>()).await.is_some() {}
-    fs::write(world.from("file"), "file").unwrap();
-    let mut sending = world.sender.send(order_to(&world, &ours, &["file"]));
-    let called = world.receiver.called().await;
-    let mut receiving = answer(&world, &world.receiver, &called);
-    receiving.offer().await;
-    world.receiver.accept(&receiving, Choices::default());
-    sending.report().await;
+    is_still_heard(&world, &ours).await;
 }
 
 /// A relay knows the room, and can let a stranger in. It learns nothing, and doesn't keep the person out.
@@ -287,13 +286,7 @@ async fn a_stranger_in_the_room_of_a_person_learns_nothing() {
         let verdict = stranger.try_answer(&answer).await;
         assert!(matches!(verdict, SenderVerdict::WrongCode { .. }), "{verdict:?}");
     }
-    fs::write(world.from("file"), "file").unwrap();
-    let mut sending = world.sender.send(order_to(&world, &ours, &["file"]));
-    let called = world.receiver.called().await;
-    let mut receiving = answer(&world, &world.receiver, &called);
-    receiving.offer().await;
-    world.receiver.accept(&receiving, Choices::default());
-    sending.report().await;
+    is_still_heard(&world, &ours).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
