@@ -19,10 +19,16 @@ use crate::{
 
 /// The file's name in its folder.
 pub const FILE_NAME: &str = "people.toml";
+/// The name of the empty file that is locked while the list is changed.
+const LOCK_NAME: &str = "people.lock";
 /// The most people that are kept. The program waits for each of them in rooms of its own, and a relay gives one address 128.
 pub const MAX_PEOPLE: usize = 32;
 /// How many accepted offers of a person are kept that are not here yet; the oldest are dropped first.
 const MAX_ACCEPTED: usize = 16;
+/// How many sends to a person are kept that have not ended; the oldest are dropped first.
+const MAX_SENDING: usize = 16;
+/// The most files and folders that such a send is kept with. One of more has to be started again by the user.
+const MAX_SENT_PATHS: usize = 64;
 const KEY: &str = "person";
 const HEADER: &str =
     "# The people that Caiman can call without a code. These keys are enough to call them in your name.\n\n";
@@ -48,6 +54,14 @@ pub struct Person {
     pub last_day: Option<u64>,
     /// What was accepted of this person and has not arrived whole. If the same is offered once more, it goes on.
     accepted: Vec<AcceptedOffer>,
+    /// The sends to this person that have not ended, so that they go on when the program starts again.
+    sending: Vec<KeptSend>,
+}
+
+/// A send to a person that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptSend {
+    paths: Vec<PathBuf>,
 }
 
 /// An offer that the user has accepted whole, and that was interrupted.
@@ -97,6 +111,8 @@ struct WrittenPerson {
     last_day: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     accepted: Vec<AcceptedOffer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sending: Vec<KeptSend>,
 }
 
 /// Which side this one was when the two met.
@@ -127,6 +143,7 @@ impl People {
         store: &Store,
         change: impl FnOnce(&mut Self) -> Result<T, PeopleError>,
     ) -> Result<T, PeopleError> {
+        let _lock = store.lock(LOCK_NAME);
         let (mut people, problem) = Self::look(store);
         let before = people.list.clone();
         let changed = change(&mut people)?;
@@ -156,6 +173,10 @@ impl People {
         self.list.iter().find(|person| person.pair.id() == id)
     }
 
+    fn of_mut(&mut self, id: PairId) -> Option<&mut Person> {
+        self.list.iter_mut().find(|person| person.pair.id() == id)
+    }
+
     /// Remembers a person.
     ///
     /// # Errors
@@ -169,8 +190,15 @@ impl People {
         if self.list.len() >= MAX_PEOPLE {
             return Err(PeopleError::TooMany);
         }
-        let (trusted_folder, last_day, accepted) = (None, None, Vec::new());
-        self.list.push(Person { name, pair, trusted_folder, is_blocked: false, last_day, accepted });
+        self.list.push(Person {
+            name,
+            pair,
+            trusted_folder: None,
+            is_blocked: false,
+            last_day: None,
+            accepted: Vec::new(),
+            sending: Vec::new(),
+        });
         Ok(())
     }
 
@@ -215,7 +243,7 @@ impl People {
     /// noted, but may be.
     pub fn note_accepted(&mut self, id: PairId, digest: &[u8; 32], folder: &Path) {
         let offer = digits(digest);
-        if let Some(person) = self.list.iter_mut().find(|person| person.pair.id() == id) {
+        if let Some(person) = self.of_mut(id) {
             person.accepted.retain(|accepted| accepted.offer != *offer);
             if folder.to_str().is_some() && folder.is_absolute() {
                 person.accepted.push(AcceptedOffer { offer: offer.to_string(), folder: folder.to_owned() });
@@ -227,12 +255,34 @@ impl People {
 
     /// Notes that an offer of a person need not go on: it has arrived, or the user has ended it. Also notes the day.
     pub fn note_over(&mut self, id: PairId, digest: Option<&[u8; 32]>, day: u64) {
-        if let Some(person) = self.list.iter_mut().find(|person| person.pair.id() == id) {
+        if let Some(person) = self.of_mut(id) {
             person.last_day = Some(day);
             if let Some(digest) = digest {
                 let offer = digits(digest);
                 person.accepted.retain(|accepted| accepted.offer != *offer);
             }
+        }
+    }
+
+    /// Notes that these files and folders are being sent to a person. A send of very many, and one of names that are no Unicode, is
+    /// not kept.
+    pub fn note_sending(&mut self, id: PairId, paths: &[PathBuf]) {
+        let can_be_kept = |path: &PathBuf| path.is_absolute() && path.to_str().is_some();
+        if let Some(person) = self.of_mut(id)
+            && paths.len() <= MAX_SENT_PATHS
+            && paths.iter().all(can_be_kept)
+        {
+            person.sending.retain(|kept| kept.paths != paths);
+            person.sending.push(KeptSend { paths: paths.to_vec() });
+            let too_many = person.sending.len().saturating_sub(MAX_SENDING);
+            person.sending.drain(..too_many);
+        }
+    }
+
+    /// Notes that the send of these files and folders to a person has ended.
+    pub fn note_sent(&mut self, id: PairId, paths: &[PathBuf]) {
+        if let Some(person) = self.of_mut(id) {
+            person.sending.retain(|kept| kept.paths != paths);
         }
     }
 
@@ -278,7 +328,8 @@ impl People {
 
     /// A person of the file, unless it has a name or a key that one before it has.
     fn take(&self, written: WrittenPerson) -> Option<Person> {
-        let WrittenPerson { name, key, role, trusted_folder, blocked, last_day, mut accepted } = written;
+        let WrittenPerson { name, key, role, trusted_folder, blocked, last_day, mut accepted, mut sending } =
+            written;
         let name = self.free_name(&name).ok()?;
         let (written_key, mut key) = (Zeroizing::new(key), Zeroizing::new([0; PAIR_KEY_LEN]));
         if !hex::read(&written_key, &mut *key) {
@@ -293,7 +344,8 @@ impl People {
             return None;
         }
         accepted.truncate(MAX_ACCEPTED);
-        Some(Person { name, pair, trusted_folder, is_blocked: blocked, last_day, accepted })
+        sending.truncate(MAX_SENDING);
+        Some(Person { name, pair, trusted_folder, is_blocked: blocked, last_day, accepted, sending })
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -350,6 +402,11 @@ impl Person {
         Some(&accepted.folder)
     }
 
+    /// What the sends to this person were started with that have not ended, the oldest first.
+    pub fn sending(&self) -> impl Iterator<Item = &[PathBuf]> {
+        self.sending.iter().map(|kept| kept.paths.as_slice())
+    }
+
     fn to_written(&self) -> WrittenPerson {
         WrittenPerson {
             name: self.name.clone(),
@@ -363,6 +420,7 @@ impl Person {
             // The highest number in TOML.
             last_day: self.last_day.map(|day| day.min(i64::MAX as u64)),
             accepted: self.accepted.clone(),
+            sending: self.sending.clone(),
         }
     }
 }
@@ -428,6 +486,45 @@ mod tests {
         let (people, _) = People::look(&store);
         assert_eq!(people.all().len(), 1);
         assert_eq!(people.all()[0].accepted_before(&[7; 32]), None);
+    }
+
+    #[test]
+    fn a_send_that_has_not_ended_is_kept_with_its_person() {
+        let (_folder, store) = fixture();
+        remember(&store, "Ann", 1);
+        let [one, two] = ["/x/one", "/x/two"].map(|path| vec![PathBuf::from(path)]);
+        let too_many = vec![PathBuf::from("/x"); MAX_SENT_PATHS + 1];
+        People::change(&store, |people| {
+            for paths in [&one, &two, &one, &vec!["relative".into()], &too_many] {
+                people.note_sending(pair(1).id(), paths);
+            }
+            people.note_sending(pair(2).id(), &one);
+            Ok(())
+        })
+        .unwrap();
+        let kept = || -> Vec<Vec<PathBuf>> {
+            People::look(&store).0.all()[0].sending().map(<[PathBuf]>::to_vec).collect()
+        };
+        assert_eq!(kept(), [two.clone(), one.clone()]);
+        People::change(&store, |people| {
+            people.note_sent(pair(1).id(), &two);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(kept(), [one]);
+    }
+
+    /// The window and the commands may run at once.
+    #[test]
+    fn changes_at_the_same_time_lose_nothing() {
+        let (_folder, store) = fixture();
+        std::thread::scope(|scope| {
+            for key in 0..MAX_PEOPLE as u8 {
+                let store = store.clone();
+                scope.spawn(move || remember(&store, &key.to_string(), key));
+            }
+        });
+        assert_eq!(People::look(&store).0.all().len(), MAX_PEOPLE);
     }
 
     #[test]

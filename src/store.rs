@@ -246,6 +246,16 @@ impl Store {
         replace(&path, text, old.is_some()).map_err(|cause| SaveError::Disk { path, cause })
     }
 
+    /// Waits until no other program holds this lock file, and holds it until the returned file is dropped. `None` where the system
+    /// can't lock; the caller then goes on without.
+    pub(crate) fn lock(&self, name: &str) -> Option<File> {
+        let path = self.place(name)?;
+        fs::create_dir_all(path.parent()?).ok()?;
+        let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
     /// The path of a file. A link is followed, so that its target is replaced and not the link: users keep such files
     /// elsewhere and link to them.
     fn place(&self, name: &str) -> Option<PathBuf> {

@@ -102,7 +102,7 @@ pub struct SendOrder {
 }
 
 /// For whose calls to wait, and where.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct WaitOrder {
     /// The people.
     pub people: Vec<KnownPair>,

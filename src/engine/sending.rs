@@ -65,12 +65,18 @@ impl SendPlace {
 }
 
 /// Runs a branch of a send for several receivers, from the event that introduces it to its end.
-pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, input: send::SenderInput, out: Outbox) {
-    let NewBranch { of, branch, cancel, lease } = branch_order;
+pub(super) async fn branch_task(
+    id: TaskId,
+    branch_order: NewBranch,
+    input: send::SenderInput,
+    signals: EndSignals,
+    out: Outbox,
+) {
+    let NewBranch { of, branch, cancel: _, lease } = branch_order;
     out.send(Event::Branch { of, id }).await;
     let guard = branch.guard();
     let work = async |context: &Context| branch.run(input, context).await;
-    let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
+    let ended = transfer(id, &out, signals, work).await;
     out.send(Event::Ended(id, ended)).await;
     drop((guard, lease));
 }
@@ -81,7 +87,7 @@ pub(super) async fn send_task(
     LimitedOrder { order, throttle }: LimitedOrder,
     input: send::SenderInput,
     place: Option<SendPlace>,
-    cancel: CancellationToken,
+    signals: EndSignals,
     out: Outbox,
 ) {
     let asked = check(&order);
@@ -93,13 +99,13 @@ pub(super) async fn send_task(
             let work = async |context: &Context| {
                 send(payload, MeetBy::Invitation(follower), options, input, context).await
             };
-            let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
+            let ended = transfer(id, &out, signals, work).await;
             drop(lease);
             out.send(Event::Ended(id, ended)).await;
         }
         (Ok(()), Some(SendPlace::Open { lease, end })) => {
             let order = LimitedOrder { order, throttle };
-            Box::pin(open(id, order, input, lease, end, cancel, &out)).await;
+            Box::pin(open(id, order, input, lease, end, signals, &out)).await;
         }
     }
 }
@@ -149,7 +155,7 @@ async fn open(
     input: send::SenderInput,
     lease: Lease,
     end: CancellationToken,
-    cancel: CancellationToken,
+    signals: EndSignals,
     out: &Outbox,
 ) {
     let path_mode = order.path_mode;
@@ -202,11 +208,11 @@ async fn open(
         };
         let begin = async {
             while let Some(branch) = arrivals.recv().await {
-                let (lease, cancel) = (Arc::clone(&lease), cancel.child_token());
+                let (lease, cancel) = (Arc::clone(&lease), signals.cancel.child_token());
                 out.begin(NewBranch { of: id, branch, lease, cancel }).await;
             }
         };
-        let (ended, ()) = tokio::join!(transfer(id, out, EndSignals::of(cancel.clone()), work), begin);
+        let (ended, ()) = tokio::join!(transfer(id, out, signals.clone(), work), begin);
         // Unless other transfers use the relay, it ends before the send does: nothing of a send runs on after its end.
         if Arc::into_inner(lease).is_some() {
             is_over.cancelled().await;

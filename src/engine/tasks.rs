@@ -238,7 +238,7 @@ impl Tasks {
         let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
         let (end, throttle) = (EndSignals::default(), Arc::new(Throttle::new(order.bytes_per_sec)));
         let order = LimitedOrder { order, throttle: Arc::clone(&throttle) };
-        let task = send_task(id, order, user_input, place, end.cancel.clone(), self.out.clone());
+        let task = send_task(id, order, user_input, place, end.clone(), self.out.clone());
         let input = TaskInput::Send { change, throttle, pause, follower, lease };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
@@ -255,7 +255,7 @@ impl Tasks {
         let user_input = send::SenderInput { changes, pause: pauses, invitations };
         let (lease, throttle) = (branch.lease(), branch.branch.throttle());
         let end = EndSignals::of(branch.cancel.clone());
-        let task = branch_task(id, branch, user_input, self.out.clone());
+        let task = branch_task(id, branch, user_input, end.clone(), self.out.clone());
         let input = TaskInput::Send { change, throttle, pause, follower, lease };
         self.spawn(id, Running { of: Some(of), end, input }, task, transfer_broke);
     }

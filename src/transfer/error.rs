@@ -392,7 +392,7 @@ impl TransferError {
     /// Whether the transfer broke off without either user wanting it to, so that it may be worth resuming later.
     pub fn is_interruption(&self) -> bool {
         match self {
-            // A sender also reports a cancellation when its user only closed the program.
+            // What a sender has stopped may be sent again.
             Self::PeerLost
             | Self::PeerSilent { .. }
             | Self::Unconfirmed
@@ -448,7 +448,7 @@ impl TransferError {
             }
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
             Self::PeerFailed(Trouble::Closed) => {
-                "If you send again once it runs again, only what is missing moves."
+                "If the same is sent once it runs again, only what is missing moves."
             }
             Self::PeerFailed(_) => "The other computer shows more about it.",
             Self::PeerMisbehaved(_) => {

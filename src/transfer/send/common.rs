@@ -1,7 +1,7 @@
 //! What all parts of a send share: messages that mean the same at every point, and the last word.
 
 use crate::{
-    protocol::peer::{FromReceiver, FromSender},
+    protocol::peer::{FromReceiver, FromSender, Trouble},
     transfer::{
         error::{Misbehaviour, TransferError},
         link::control::Control,
@@ -16,9 +16,12 @@ pub(super) fn cancelled(context: &Context) -> TransferError {
     if context.phase() == Phase::Retired { TransferError::TooManyTries } else { TransferError::Cancelled }
 }
 
-/// What the receiver is told when the send ends like this; `None` if it is told nothing.
-pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSender> {
+/// What the receiver is told when the send ends like this; `None` if it is told nothing. `is_closing` says that a cancellation means that
+/// the program ends.
+pub(super) fn last_word<T>(ended: &Result<T, TransferError>, is_closing: bool) -> Option<FromSender> {
     match ended {
+        // The same may be sent again, once this side is back.
+        Err(TransferError::Cancelled) if is_closing => Some(FromSender::Failed(Trouble::Closed)),
         Err(TransferError::Cancelled) => Some(FromSender::Cancel),
         Err(error) => error.trouble().map(FromSender::Failed),
         Ok(_) => None,

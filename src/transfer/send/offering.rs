@@ -174,7 +174,7 @@ impl Offering<'_> {
             }
         };
         let ended = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
-        if let Some(last_word) = last_word(&ended) {
+        if let Some(last_word) = last_word(&ended, context.is_closing()) {
             control.say(&last_word)?;
         }
         control.part().await;
@@ -195,7 +195,7 @@ impl Offering<'_> {
             asked = ask(control, options, listing, offered, context) => match asked {
                 Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
                     // Where only the connection is lost, the receiver may still hear it.
-                    if let Some(last_word) = last_word::<()>(&Err(gone)) {
+                    if let Some(last_word) = last_word::<()>(&Err(gone), context.is_closing()) {
                         control.say(&last_word)?;
                     }
                     tell_unanswered(context).await;

@@ -224,7 +224,7 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
         pointed = point_to_branch(&mut control, &mut invitations, follower, &shared) => pointed,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
-    if let Some(last_word) = last_word(&pointed) {
+    if let Some(last_word) = last_word(&pointed, context.is_closing()) {
         if control.say(&last_word).is_err() {
             return;
         }
