@@ -65,6 +65,8 @@ pub struct Settings {
     pub iroh_relays: Vec<IrohRelay>,
     /// Whether the user has been told who runs the public iroh relays, and what these see.
     pub internet_told: bool,
+    /// Whether the window has gone through its first steps with the user.
+    pub first_steps_done: bool,
     /// The relay that the window can run.
     pub host: HostRelay,
     /// The proxy through which relays are reached.
@@ -318,6 +320,7 @@ impl Settings {
             internet: fields.switch("internet").unwrap_or(usual.internet),
             iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
             internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
+            first_steps_done: fields.switch("first_steps_done").unwrap_or(usual.first_steps_done),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             proxy: fields.parsed("proxy", Expected::Proxy).unwrap_or_default(),
             name: fields.parsed("name", Expected::ComputerName),
@@ -362,6 +365,7 @@ impl Default for Settings {
             internet: true,
             iroh_relays: Vec::new(),
             internet_told: false,
+            first_steps_done: false,
             host: HostRelay::default(),
             proxy: ProxyChoice::default(),
             name: None,

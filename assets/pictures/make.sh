@@ -60,7 +60,7 @@ user() {
   mkdir -p "$home/Downloads" "$home/.run" "$home/.config/caiman"
   chmod 700 "$home/.run"
   echo "XDG_DOWNLOAD_DIR=\"\$HOME/Downloads\"" >"$home/.config/user-dirs.dirs"
-  printf '%s\n' 'appearance = "light"' 'language = "en"' 'internet_told = true' 'reduce_motion = "on"' "$@" \
+  printf '%s\n' 'appearance = "light"' 'language = "en"' 'internet_told = true' 'first_steps_done = true' 'reduce_motion = "on"' "$@" \
     >"$home/.config/caiman/settings.toml"
 }
 

@@ -16,6 +16,7 @@ minutes = { $count } min
 seconds = { $count } s
 and-more = { $names } und { $count } weitere
 and-others = und weitere
+quoted = „{ $text }“
 
 ## Kopfzeile
 
@@ -36,6 +37,21 @@ lead-no-relay-hint = Kein Relay im Internet antwortet. Caiman versucht es weiter
 lead-not-built-in-hint = Dieses Caiman wurde ohne Übertragungen über das Internet gebaut. Über das lokale Netz hinaus führt ein Relay.
 lead-switched-off-hint = Das Internet ist in den Einstellungen ausgeschaltet. Klicken, um das zu ändern.
 lead-path-mode-hint = Als Weg ist „Lokales Netz“ eingestellt, deshalb geht nichts über das Internet.
+
+## Erste Schritte
+
+first-title = Willkommen bei Caiman
+first-count = { $number } von { $all }
+first-name = Wie heißt dieser Computer?
+first-folder = Wohin sollen empfangene Dateien?
+first-reach = Von wo sollen Ihre Codes gelten?
+first-anywhere = Von überall
+first-nearby = Nur im selben Netz
+first-nearby-means = Nichts geht über das Internet. Absender und Empfänger müssen im selben Netz sein.
+first-next = Weiter
+first-back = Zurück
+first-done = Fertig
+first-skip = Überspringen
 
 ## Über das Internet, einmal gesagt
 
@@ -107,6 +123,58 @@ code-none = Hier steht kein Code. Geben Sie die Wörter des Senders ein.
 step-code = Der Sender legt Dateien ab und bekommt vier Wörter.
 step-type = Er sagt Ihnen die Wörter; Sie geben sie hier ein.
 step-accept = Sie sehen, was angeboten wird, und nehmen es an oder nicht.
+
+## Personen
+
+people = Personen
+people-hint = Klicken, um Dateien zu senden, oder Dateien auf einen Namen ziehen. Ein Code ist nicht nötig.
+people-problem = Mit der Liste der Personen stimmt etwas nicht: { $detail }
+people-wait-broke = In Caiman ist etwas schiefgegangen: Personen können diesem Computer nichts senden, bis Caiman neu gestartet ist.
+people-too-many = Mehr als { $most } Personen werden nicht behalten. Vergessen Sie zuerst eine.
+person-unnamed = Computer ohne Namen
+person-nearby = in der Nähe
+person-reachable = erreichbar
+person-away = nicht da
+person-sought = wird gesucht …
+person-blocked = blockiert
+person-send-named = An { $name } senden
+person-open-named = Einstellungen zu { $name }
+person-more-named = Mehr zu { $name }
+person-name = Name
+person-name-taken = So heißt schon eine andere Person.
+person-unknown = Diese Person steht nicht mehr in Ihrer Liste.
+person-trust = Empfangen, ohne zu fragen
+person-trust-means = So, wie es ist, werden Sie jedes Mal gefragt.
+person-trust-change = Anderer Ordner
+person-block = Blockieren
+person-block-means = Solange eine Person blockiert ist, hört Caiman ihre Anrufe nicht, und Sie sind für sie nicht da.
+person-forget = Vergessen
+person-forget-question = { $name } vergessen?
+person-forget-means = Dann findet keiner den anderen mehr. Um sich wieder zu treffen, brauchen Sie einen Code.
+person-keep = Behalten
+drop-to-person = Ablegen, um es an { $name } zu senden
+text-to-person = Ein Text für { $name }
+remember = { $side ->
+    [named] { $who } merken
+    [receiver] Empfänger merken
+   *[sender] Absender merken
+}
+remember-means = Haben beide einander gemerkt, ist zwischen Ihnen kein Code mehr nötig.
+remembered = { $name } steht in Ihrer Liste der Personen. Stehen Sie auch in der anderen Liste, ist zwischen Ihnen kein Code mehr nötig.
+calls-here = { $side ->
+    [named] { $who } sendet Ihnen etwas
+   *[sender] Etwas kommt an
+}
+goes-on-by-itself = { $side ->
+    [named] Es geht von selbst weiter, sobald { $who } wieder da ist.
+   *[sender] Es geht von selbst weiter, sobald der andere Computer wieder da ist.
+}
+calling = { $who } wird angerufen …
+calling-away = { $who } ist gerade nicht zu finden
+calling-away-means = Caiman ruft weiter an. Es muss dort laufen, und beide müssen einander gemerkt haben.
+calling-heard = { $who } hat den Anruf gehört
+calling-lost = Die Verbindung zu { $who } ist verloren gegangen
+calling-lost-means = Caiman ruft wieder an. Was angekommen ist, bleibt, und nur der Rest wird gesendet.
 
 ## Übertragungen
 
@@ -187,6 +255,7 @@ expires = Code verfällt
 expires-never = nie
 expires-after = nach { $time }
 expired = Niemand hat { $name } rechtzeitig empfangen, deshalb ist der Code verfallen. Nichts wurde gesendet.
+send-withdrawn = { $name } wird nicht mehr gesendet.
 works-once = gilt einmal
 works-anywhere = gilt überall
 works-nearby = nur im selben Netz
@@ -714,6 +783,7 @@ next-no-space = Schaffen Sie Platz oder wählen Sie einen anderen Ordner, dann b
 next-damaged-send = Senden Sie noch einmal. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
 next-damaged-ask = Bitten Sie darum, es noch einmal zu senden. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
 next-peer-closed = Sobald es wieder läuft, senden Sie noch einmal: Nur was fehlt, wird übertragen.
+next-peer-closed-ask = Sobald es wieder läuft, bitten Sie darum, es noch einmal zu senden: Nur was fehlt, wird übertragen.
 next-withdrawn = Senden Sie noch einmal, wenn nichts sie mehr verändert.
 next-make-room = Schaffen Sie Platz, dann bitten Sie darum, es noch einmal zu senden.
 next-permission = Wählen Sie etwas, das Sie benutzen dürfen, oder ändern Sie die Berechtigungen.
@@ -793,6 +863,7 @@ quit-codes = { $count ->
 }
 quit-relay = Ihr Relay läuft. Ist Caiman beendet, kann es niemand mehr verwenden.
 quit-means = Übertragungen brechen ab. Mit einem neuen Code geht es später weiter.
+quit-people = Personen, die Sie kennen, können diesem Computer nichts mehr senden. Was Sie an Personen senden, geht beim nächsten Start weiter.
 quit-stay = Weiterlaufen lassen
 quit-anyway = Beenden
 quit-keep-means = „Weiterlaufen lassen“ räumt das Fenster weg. Hat die Arbeitsfläche einen Bereich für Symbole, holt es das Symbol von Caiman dort zurück.
@@ -803,6 +874,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Ihr Relay läuft
 waiting-transfers = Dateien sind unterwegs
+waiting-people = Personen können Ihnen senden
 tray-open = Caiman öffnen
 tray-quit = Beenden
 login-failed = Ob Caiman mit der Anmeldung startet, lässt sich nicht ändern: { $detail }
@@ -877,7 +949,7 @@ set-iroh-good = Erreichbar, { $latency } ms, hilft, direkte Wege zu finden
 set-iroh-blind = Erreichbar, { $latency } ms. Es sagt Computern ihre Adressen nicht (über UDP, meist Port 7842), deshalb finden wenige einen direkten Weg.
 set-proxy = Proxy
 set-proxy-example = keiner, oder der aus der Umgebung
-set-proxy-hint = Relays anderswo werden über ihn erreicht: socks5://host:port, http://host:port oder „off“. Direkte Verbindungen und das Internet gehen an ihm vorbei; für Tor wählen Sie „Nur über ein Relay“ und schalten das Internet aus.
+set-proxy-hint = Relays anderswo werden über ihn erreicht: socks5://host:port, http://host:port oder „off“. Direkte Verbindungen und das Internet gehen an ihm vorbei; für Tor wählen Sie den Verbindungsweg „Relay“ und schalten das Internet aus.
 set-bad-proxy = Schreiben Sie einen Proxy wie socks5://host:1080 oder http://name:passwort@host:3128, oder off.
 set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Caiman verwendet das erste, das antwortet; beim Empfangen fragt es alle. Solange das Internet eingeschaltet ist, ist keines nötig.
 set-add-relay = Relay hinzufügen

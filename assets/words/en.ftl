@@ -17,6 +17,7 @@ minutes = { $count } min
 seconds = { $count } s
 and-more = { $names } and { $count } more
 and-others = and others
+quoted = “{ $text }”
 
 ## Header
 
@@ -37,6 +38,21 @@ lead-no-relay-hint = No relay on the internet answers. Caiman keeps trying.
 lead-not-built-in-hint = This Caiman was built without transfers over the internet. A relay reaches beyond the local network.
 lead-switched-off-hint = The internet is switched off in the settings. Click to change that.
 lead-path-mode-hint = The route in the settings is “Local network”, so nothing goes over the internet.
+
+## First steps
+
+first-title = Welcome to Caiman
+first-count = { $number } of { $all }
+first-name = What is this computer called?
+first-folder = Where should received files go?
+first-reach = From where may your codes be used?
+first-anywhere = Anywhere
+first-nearby = Same network only
+first-nearby-means = Nothing goes over the internet. Sender and receiver need to be on the same network.
+first-next = Next
+first-back = Back
+first-done = Done
+first-skip = Skip
 
 ## Over the internet, told once
 
@@ -108,6 +124,58 @@ code-none = This contains no code. Type the words from the sender.
 step-code = The sender drops files and gets four words.
 step-type = The sender tells you the words, and you type them here.
 step-accept = You see what is offered, and accept or decline.
+
+## People
+
+people = People
+people-hint = Click to send files, or drop them on a name. No code is needed.
+people-problem = The list of people has a problem: { $detail }
+people-wait-broke = Something went wrong inside Caiman: people can't send to this computer until Caiman is started again.
+people-too-many = No more than { $most } people are kept. Forget one first.
+person-unnamed = Unnamed computer
+person-nearby = nearby
+person-reachable = reachable
+person-away = away
+person-sought = looking…
+person-blocked = blocked
+person-send-named = Send to { $name }
+person-open-named = Settings of { $name }
+person-more-named = More about { $name }
+person-name = Name
+person-name-taken = Another person has that name already.
+person-unknown = This person is not in your list any more.
+person-trust = Receive without asking
+person-trust-means = As it is, you are asked each time.
+person-trust-change = Another folder
+person-block = Block
+person-block-means = While a person is blocked, Caiman doesn't hear their calls, and they see you as away.
+person-forget = Forget
+person-forget-question = Forget { $name }?
+person-forget-means = Neither of you can find the other any more. To meet again, you need a code.
+person-keep = Keep
+drop-to-person = Drop to send to { $name }
+text-to-person = A text for { $name }
+remember = { $side ->
+    [named] Remember { $who }
+    [receiver] Remember the receiver
+   *[sender] Remember the sender
+}
+remember-means = Once both of you have remembered each other, no code is needed between you.
+remembered = { $name } is in your list of people. If you are in theirs too, no code is needed between you.
+calls-here = { $side ->
+    [named] { $who } is sending you something
+   *[sender] Something is coming
+}
+goes-on-by-itself = { $side ->
+    [named] It goes on by itself as soon as { $who } is back.
+   *[sender] It goes on by itself as soon as the other computer is back.
+}
+calling = Calling { $who }…
+calling-away = { $who } can't be found at the moment
+calling-away-means = Caiman keeps calling. It needs to run there, and you need to be in each other's lists.
+calling-heard = { $who } has heard the call
+calling-lost = The connection to { $who } was lost
+calling-lost-means = Caiman calls again. What has arrived is kept, and only the rest is sent.
 
 ## Transfers
 
@@ -188,6 +256,7 @@ expires = Code expires
 expires-never = never
 expires-after = after { $time }
 expired = Nobody has received { $name } in time, so its code has expired. Nothing was sent.
+send-withdrawn = { $name } is not being sent any more.
 works-once = works once
 works-anywhere = works anywhere
 works-nearby = same network only
@@ -712,6 +781,7 @@ next-no-space = Free some space or choose another folder, then ask for it to be 
 next-damaged-send = Send it again. If this happens again, the memory or disk of one of the computers may be faulty.
 next-damaged-ask = Ask for it to be sent again. If this happens again, the memory or disk of one of the computers may be faulty.
 next-peer-closed = Once it is open again, send again: only what is missing moves.
+next-peer-closed-ask = Once it is open again, ask for it to be sent again: only what is missing moves.
 next-withdrawn = Send it again once nothing is changing it any more.
 next-make-room = Free some space, then ask for it to be sent again.
 next-permission = Choose something that you have access to, or change its permissions.
@@ -791,6 +861,7 @@ quit-codes = { $count ->
 }
 quit-relay = Your relay is running. Once Caiman has quit, nobody can use it.
 quit-means = Transfers stop. You can continue later with a new code.
+quit-people = People who know you can't send to this computer. What you are sending to people goes on at the next start.
 quit-stay = Keep running
 quit-anyway = Quit
 quit-keep-means = “Keep running” puts the window away. Where the desktop has a tray, Caiman's icon there brings it back.
@@ -801,6 +872,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Your relay is running
 waiting-transfers = Files are moving
+waiting-people = People can send to you
 tray-open = Open Caiman
 tray-quit = Quit
 login-failed = Whether Caiman starts with your session can't be changed: { $detail }
@@ -875,7 +947,7 @@ set-iroh-good = Reachable, { $latency } ms, helps to find direct ways
 set-iroh-blind = Reachable, { $latency } ms. It doesn't tell computers their addresses (over UDP, usually port 7842), so few of them find a direct way.
 set-proxy = Proxy
 set-proxy-example = none, or what the environment names
-set-proxy-hint = Relays elsewhere are reached through it: socks5://host:port, http://host:port, or “off”. Direct connections and the internet go around it; for Tor, choose “Only through a relay” and switch the internet off.
+set-proxy-hint = Relays elsewhere are reached through it: socks5://host:port, http://host:port, or “off”. Direct connections and the internet go around it; for Tor, choose the route “Relay” and switch the internet off.
 set-bad-proxy = Enter a proxy such as socks5://host:1080 or http://user:password@host:3128, or off.
 set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first one that answers; when receiving, it asks all of them. While the internet is on, none is needed.
 set-add-relay = Add relay

@@ -19,6 +19,7 @@ and-more = { $count ->
    *[other] { $names } et { $count } autres
 }
 and-others = et d’autres
+quoted = « { $text } »
 
 ## En-tête
 
@@ -39,6 +40,21 @@ lead-no-relay-hint = Aucun relais ne répond sur Internet. Caiman continue d’e
 lead-not-built-in-hint = Ce Caiman a été compilé sans les transferts par Internet. Un relais permet d’aller au-delà du réseau local.
 lead-switched-off-hint = Internet est désactivé dans les paramètres. Cliquez pour changer cela.
 lead-path-mode-hint = L’itinéraire choisi dans les paramètres est « Réseau local » : rien ne passe par Internet.
+
+## Premiers pas
+
+first-title = Bienvenue dans Caiman
+first-count = { $number } sur { $all }
+first-name = Comment s’appelle cet ordinateur ?
+first-folder = Où ranger les fichiers reçus ?
+first-reach = D’où vos codes peuvent-ils être utilisés ?
+first-anywhere = De partout
+first-nearby = Même réseau seulement
+first-nearby-means = Rien ne passe par Internet. L’expéditeur et le destinataire doivent être sur le même réseau.
+first-next = Suivant
+first-back = Retour
+first-done = Terminé
+first-skip = Passer
 
 ## Par Internet, dit une seule fois
 
@@ -113,6 +129,58 @@ code-none = Il n’y a pas de code ici. Tapez les mots de l’expéditeur.
 step-code = L’expéditeur dépose des fichiers et obtient quatre mots.
 step-type = Il vous dit les mots, et vous les tapez ici.
 step-accept = Vous voyez ce qui est proposé, et vous acceptez ou refusez.
+
+## Personnes
+
+people = Personnes
+people-hint = Cliquez pour envoyer des fichiers, ou déposez-les sur un nom. Aucun code n’est nécessaire.
+people-problem = La liste des personnes pose problème : { $detail }
+people-wait-broke = Une erreur s’est produite dans Caiman : personne ne peut envoyer à cet ordinateur avant que Caiman soit redémarré.
+people-too-many = Pas plus de { $most } personnes sont gardées. Oubliez-en d’abord une.
+person-unnamed = Ordinateur sans nom
+person-nearby = à proximité
+person-reachable = joignable
+person-away = absent
+person-sought = recherche…
+person-blocked = bloqué
+person-send-named = Envoyer à { $name }
+person-open-named = Paramètres de { $name }
+person-more-named = En savoir plus sur { $name }
+person-name = Nom
+person-name-taken = Une autre personne porte déjà ce nom.
+person-unknown = Cette personne n’est plus dans votre liste.
+person-trust = Recevoir sans demander
+person-trust-means = Pour l’instant, la question vous est posée chaque fois.
+person-trust-change = Autre dossier
+person-block = Bloquer
+person-block-means = Tant qu’une personne est bloquée, Caiman n’entend pas ses appels et vous êtes absent pour elle.
+person-forget = Oublier
+person-forget-question = Oublier { $name } ?
+person-forget-means = Aucun de vous ne pourra plus trouver l’autre. Pour vous retrouver, il vous faudra un code.
+person-keep = Garder
+drop-to-person = Déposez pour envoyer à { $name }
+text-to-person = Un texte pour { $name }
+remember = { $side ->
+    [named] Mémoriser { $who }
+    [receiver] Mémoriser le destinataire
+   *[sender] Mémoriser l’expéditeur
+}
+remember-means = Une fois que chacun a mémorisé l’autre, aucun code n’est plus nécessaire entre vous.
+remembered = { $name } est dans votre liste de personnes. Si vous êtes aussi dans la sienne, aucun code n’est plus nécessaire entre vous.
+calls-here = { $side ->
+    [named] { $who } vous envoie quelque chose
+   *[sender] Quelque chose arrive
+}
+goes-on-by-itself = { $side ->
+    [named] La suite vient d’elle-même dès que { $who } est de retour.
+   *[sender] La suite vient d’elle-même dès que l’autre ordinateur est de retour.
+}
+calling = Appel de { $who }…
+calling-away = { $who } est introuvable pour l’instant
+calling-away-means = Caiman continue d’appeler. Il doit fonctionner là-bas, et chacun doit avoir mémorisé l’autre.
+calling-heard = { $who } a entendu l’appel
+calling-lost = La connexion avec { $who } a été perdue
+calling-lost-means = Caiman rappelle. Ce qui est arrivé est conservé, et seul le reste est envoyé.
 
 ## Transferts
 
@@ -193,6 +261,7 @@ expires = Expiration du code
 expires-never = jamais
 expires-after = après { $time }
 expired = Personne n’a reçu { $name } à temps : le code a donc expiré. Rien n’a été envoyé.
+send-withdrawn = « { $name } » n’est plus envoyé.
 works-once = ne sert qu’une fois
 works-anywhere = fonctionne partout
 works-nearby = même réseau seulement
@@ -722,6 +791,7 @@ next-no-space = Libérez de l’espace ou choisissez un autre dossier, puis dema
 next-damaged-send = Envoyez à nouveau. Si cela se reproduit, la mémoire ou le disque de l’un des ordinateurs est peut-être défectueux.
 next-damaged-ask = Demandez un nouvel envoi. Si cela se reproduit, la mémoire ou le disque de l’un des ordinateurs est peut-être défectueux.
 next-peer-closed = Dès qu’il est rouvert, envoyez à nouveau : seul ce qui manque est transféré.
+next-peer-closed-ask = Dès qu’il est rouvert, demandez un nouvel envoi : seul ce qui manque est transféré.
 next-withdrawn = Envoyez à nouveau quand plus rien ne le modifie.
 next-make-room = Libérez de l’espace, puis demandez un nouvel envoi.
 next-permission = Choisissez quelque chose auquel vous avez accès, ou changez ses autorisations.
@@ -801,6 +871,7 @@ quit-codes = { $count ->
 }
 quit-relay = Votre relais fonctionne. Une fois Caiman quitté, personne ne pourra plus l’utiliser.
 quit-means = Les transferts s’arrêtent. Vous pourrez les continuer plus tard avec un nouveau code.
+quit-people = Les personnes qui vous connaissent ne peuvent plus envoyer à cet ordinateur. Ce que vous envoyez à des personnes reprend au prochain démarrage.
 quit-stay = Continuer en arrière-plan
 quit-anyway = Quitter
 quit-keep-means = « Continuer en arrière-plan » range la fenêtre. Si le bureau a une zone de notification, l’icône de Caiman y permet de la rouvrir.
@@ -811,6 +882,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Votre relais fonctionne
 waiting-transfers = Des fichiers sont en cours de transfert
+waiting-people = Des personnes peuvent vous envoyer
 tray-open = Ouvrir Caiman
 tray-quit = Quitter
 login-failed = Le démarrage de Caiman à l’ouverture de session n’a pas pu être modifié : { $detail }

@@ -12,6 +12,7 @@
 //! - `paste`: which keys paste
 //! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
+//! - `taskbar`: progress in the taskbar, on Linux
 //! - `tray`: the icon in the tray
 //! - `uri`: `file:` addresses
 //! - `viewer`: opening files, on Linux
@@ -30,6 +31,8 @@ pub(super) mod paste;
 #[cfg(target_os = "linux")]
 mod portal;
 pub(super) mod system;
+#[cfg(target_os = "linux")]
+mod taskbar;
 pub(super) mod tray;
 mod uri;
 #[cfg(target_os = "linux")]

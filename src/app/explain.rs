@@ -33,9 +33,11 @@ pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kept, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use peer::{about, sentence};
-pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
+pub(super) use program::{
+    host, interrupted, not_changed, not_discarded, not_opened, only_shown, problem, start, unsaved,
+};
 pub(super) use progress::{
-    lost_while_paused, moving_files, path, progress, refused_port, standstill, totals,
+    calling, lost_while_paused, moving_files, path, progress, refused_port, standstill, totals,
 };
 #[cfg(test)]
 pub(super) use progress::{phase, stall};

@@ -59,6 +59,8 @@ impl eframe::App for Window {
                 let notices = self.notices.get_or_insert_with(Notices::unpack);
                 views::licences::licences_ui(&ctx, notices, &mut view);
             }
+            Some(Dialog::Person) => views::people::person_ui(&ctx, &mut self.state, &mut view),
+            Some(Dialog::ForgetPerson) => views::people::forget_ui(&ctx, &self.state, &mut view),
             Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
             Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &mut self.state, &mut view),
             None => {}
@@ -95,7 +97,9 @@ impl Window {
     /// Takes what the engine and the desk have done since the last frame.
     fn take_events(&mut self, ctx: &Context) {
         let start = Instant::now();
+        let mut has_news = false;
         while let Some(event) = self.events.try_next() {
+            has_news = true;
             let report = match &event {
                 Event::Stopped(report) => Some(report.clone()),
                 _ => None,
@@ -113,6 +117,9 @@ impl Window {
         }
         while let Some(outcome) = self.desk.next() {
             self.outcome(ctx, outcome);
+        }
+        if has_news {
+            self.keep_sends();
         }
         if self.state.tick(start) {
             // What the header says about the relay in use may be out of date.
@@ -148,6 +155,7 @@ impl Window {
         if title != self.title {
             ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
             self.title = title;
+            self.desk.ask(Job::Taskbar(self.state.fraction()));
         }
         let wants_awake = self.state.settings.keep_awake && self.state.wants_awake(now);
         if wants_awake != self.is_awake {
@@ -157,6 +165,7 @@ impl Window {
         }
         self.keep_tray();
         self.recheck_relay(ctx);
+        self.seek_people(ctx);
         if self.state.has_clock(now) {
             ctx.request_repaint_after(TICK);
         }

@@ -9,9 +9,10 @@ use super::desktop::drops;
 use super::{
     desktop::desk::{ClipboardUse, Job},
     model::action::{Action, Dialog},
+    views::DropTarget,
     window::Window,
 };
-use crate::{engine::TaskId, settings::WindowSize};
+use crate::settings::WindowSize;
 
 impl Window {
     /// Takes drops, pastes, shortcuts and the close button.
@@ -33,7 +34,7 @@ impl Window {
         self.state.hovering = hovering;
         if !dropped.is_empty() {
             let pointer = ctx.input(|input| input.pointer.latest_pos());
-            let onto = pointer.and_then(|at| self.card_at(at));
+            let onto = pointer.and_then(|at| self.target_at(at));
             match onto {
                 None if !self.rects.is_empty() => self.desk.ask(Job::Dropped(dropped)),
                 onto => self.arrive(dropped, onto),
@@ -46,6 +47,8 @@ impl Window {
         }
         if has_focus && !self.had_focus {
             self.desk.ask(Job::Clipboard(ClipboardUse::Look));
+            // A command may have changed the list.
+            self.desk.ask(Job::LookAtPeople);
         }
         self.had_focus = has_focus;
         if closes {
@@ -64,7 +67,7 @@ impl Window {
             return ctx.request_repaint_after(left);
         }
         if let Some((paths, _)) = self.late_drop.take() {
-            self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+            self.arrive(paths, pointer.and_then(|at| self.target_at(at)));
         }
     }
 
@@ -101,7 +104,7 @@ impl Window {
         }
     }
 
-    pub(super) fn card_at(&self, at: Pos2) -> Option<TaskId> {
-        self.rects.iter().find(|(_, rect)| rect.contains(at)).map(|(id, _)| *id)
+    pub(super) fn target_at(&self, at: Pos2) -> Option<DropTarget> {
+        self.rects.iter().find(|(_, rect)| rect.contains(at)).map(|(target, _)| *target)
     }
 }

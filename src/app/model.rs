@@ -4,6 +4,7 @@
 //! - `action`: what the user can ask for
 //! - `card`: one transfer
 //! - `code_field`: the code being typed
+//! - `people`: the people that the user has remembered
 //! - `settings_form`: the settings being edited
 //! - `sheet`: an offer that waits for its answer
 //! - `standing`: whether a transfer waits, moves or stands still
@@ -15,6 +16,7 @@
 pub(super) mod action;
 pub(super) mod card;
 pub(super) mod code_field;
+pub(super) mod people;
 pub(super) mod settings_form;
 pub(super) mod sheet;
 pub(super) mod standing;

@@ -19,12 +19,20 @@ use super::{
     },
     explain,
     frame_times::FrameTimes,
-    model::{action::Action, state::State, tone::Tone},
+    model::{
+        action::{Action, Recipient},
+        state::State,
+        tone::Tone,
+    },
     theme,
     window::{Background, Window},
     words::Words,
 };
-use crate::{engine::Engine, history::History, settings::LoadedSettings};
+use crate::{
+    engine::{Engine, WaitOrder},
+    history::History,
+    settings::LoadedSettings,
+};
 
 /// The shortest time between two frames that news of the engine or the desk causes. Everything that comes in between
 /// is in the next frame.
@@ -57,7 +65,7 @@ impl Window {
         for entry in &past.interrupted {
             // The history keeps no text, so a text can't be sent again.
             let again = (!entry.paths.is_empty())
-                .then(|| (words.say("send-again"), Action::Send(entry.paths.clone())));
+                .then(|| (words.say("send-again"), Action::Send(entry.paths.clone(), Recipient::ByCode)));
             state.tell_with(Tone::Warning, explain::interrupted(&words, entry), again);
         }
         let mut window = Self {
@@ -90,6 +98,9 @@ impl Window {
             wants_less_motion: false,
             size: None,
             checked_at: Instant::now(),
+            waits_for: WaitOrder::default(),
+            sought_at: None,
+            has_read_people: false,
             background: Background::Here,
             shown_in_tray: None,
             can_hide: true,
@@ -103,6 +114,7 @@ impl Window {
         }
         window.check_relay();
         window.list_unfinished();
+        window.desk.ask(Job::LookAtPeople);
         Ok(window)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! - `orders`: what the engine is told to do
 //! - `outcomes`: what the desk has done
+//! - `people`: the people that the user has remembered
 //! - `clipboard`: copying, pasting, codes on the clipboard
 //! - `settings`: settings and the relays that they name
 //! - `closing`: what closing the window means, and the program without its window
@@ -15,6 +16,7 @@ mod history;
 mod notify;
 mod orders;
 mod outcomes;
+mod people;
 mod settings;
 mod unfinished;
 
@@ -33,7 +35,7 @@ use super::{
         state::Effect,
         tone::Tone,
     },
-    views::{header::NAME, receive},
+    views::{first_steps, header::NAME, receive},
     window::Window,
 };
 use crate::{
@@ -51,8 +53,13 @@ impl Window {
             Action::PickFilesFor(id) => self.pick(Question::Files, PickPurpose::Add(id)),
             Action::PickDestination(Some(id)) => self.pick(Question::Folder, PickPurpose::SaveOffer(id)),
             Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
+            Action::Remember(id) => self.remember(id),
+            Action::Person(id, action) => self.perform_person(ctx, id, action),
             Action::Paste => self.desk.ask(Job::Clipboard(ClipboardUse::Paste)),
-            Action::WriteText => self.show(ctx, Some(Dialog::Text)),
+            Action::WriteText => {
+                self.show(ctx, Some(Dialog::Text));
+                self.state.text_for = None;
+            }
             Action::SendText => self.send_text(ctx),
             Action::Receive => self.receive(),
             Action::FillCode(text) => self.fill_code(ctx, text),
@@ -87,20 +94,8 @@ impl Window {
             Action::Pause(id, is_paused) => _ = self.command(Command::Pause(id, is_paused)),
             Action::PauseAll(is_paused) => self.pause_all(is_paused),
             Action::AskStop(id, asks) => self.change(id, |card| card.folds.stop = asks),
-            Action::Cancel(id) => {
-                self.change(id, |card| (card.is_cancelling, card.folds.stop) = (true, false));
-                self.command(Command::Cancel(id));
-            }
-            Action::Again(id) => {
-                let Some(card) = self.state.card(id) else { return };
-                let started_with = card.started_with.clone();
-                self.state.cards.retain(|card| card.id != id);
-                match started_with {
-                    StartedWith::Code { code, server } => self.receive_with(code, server),
-                    StartedWith::Invitation => {}
-                    other => self.send(other, None),
-                }
-            }
+            Action::Cancel(id) => self.cancel(id),
+            Action::Again(id) => self.again(id),
             Action::Renew(id) => self.renew_for(id, None),
             Action::Resume(resume) => self.resume(ctx, resume),
             Action::ForgetResume => {
@@ -110,7 +105,7 @@ impl Window {
             }
             Action::AskDiscard(id) => self.ask_discard(ctx, id),
             Action::Discard(name) => self.discard(ctx, name),
-            Action::Send(paths) => self.send_paths(paths),
+            Action::Send(paths, recipient) => self.send(StartedWith::Paths(paths), recipient),
             Action::Dismiss(id) => self.dismiss(|card| card.id == id),
             Action::DismissEnded => self.dismiss(|_| true),
             Action::OpenPath(path) => self.desk.ask(Job::Open(path)),
@@ -125,6 +120,8 @@ impl Window {
                 self.state.settings.internet_told = true;
                 self.take_settings(ctx);
             }
+            Action::FirstStep(step) => self.first_step(ctx, step),
+            Action::EndFirstSteps => self.first_steps_are_done(ctx),
             Action::CheckRelay => self.check_relay(),
             Action::Browse(address) => ctx.open_url(OpenUrl::new_tab(address)),
             Action::Quit => self.quit(ctx),
@@ -151,8 +148,11 @@ impl Window {
     /// Carries out what an event asks for.
     pub(super) fn effect(&mut self, ctx: &Context, effect: Effect) {
         match effect {
-            Effect::BuildTree(id, manifest) => self.desk.ask(Job::BuildTree(id, manifest)),
-            Effect::TellAsked(id) => {
+            Effect::Asked(id, manifest) => {
+                if self.accepts_unasked(id) {
+                    return;
+                }
+                self.desk.ask(Job::BuildTree(id, manifest));
                 self.tell_elsewhere(ctx, id, "offered");
                 // While an offer is checked, what it may resume is in use for a moment, and the last listing may have
                 // missed it.
@@ -167,6 +167,9 @@ impl Window {
                 self.begin_history(id);
                 self.relist_for(id);
             }
+            Effect::Part(parting) => self.part(parting),
+            Effect::Receive(called) => self.receive_call(called),
+            Effect::WaitBroke(report) => self.tell_wait_broke(&report),
             Effect::Finish(id) => {
                 self.finish_history(id);
                 self.relist_for(id);
@@ -193,6 +196,50 @@ impl Window {
         let all: Vec<TaskId> = self.state.cards.iter().filter(can).map(|card| card.id).collect();
         for id in all {
             self.command(Command::Pause(id, is_paused));
+        }
+    }
+
+    /// Starts a transfer again, as it was started.
+    fn again(&mut self, id: TaskId) {
+        let Some(card) = self.state.card(id) else { return };
+        let (started_with, recipient) = (card.started_with.clone(), card.recipient());
+        self.state.cards.retain(|card| card.id != id);
+        match started_with {
+            StartedWith::Code { code, server } => self.receive_with(code, server),
+            StartedWith::Invitation | StartedWith::Call(_) => {}
+            other => self.send(other, recipient),
+        }
+    }
+
+    /// Goes to one of the first steps. Who has come past the last one has read who runs the relays.
+    fn first_step(&mut self, ctx: &Context, step: usize) {
+        self.state.first_step = step;
+        self.take_settings(ctx);
+        if step >= first_steps::STEPS {
+            self.state.settings.internet_told = true;
+            self.first_steps_are_done(ctx);
+        }
+    }
+
+    fn first_steps_are_done(&mut self, ctx: &Context) {
+        self.state.settings.first_steps_done = true;
+        self.take_settings(ctx);
+    }
+
+    /// Ends a transfer. A send that only waits can be taken up again with one click.
+    fn cancel(&mut self, id: TaskId) {
+        let Some(card) = self.state.card(id) else { return };
+        let again = match &card.started_with {
+            StartedWith::Paths(paths) if card.is_waiting() && card.bond.is_none() => {
+                Some((explain::name(&self.words, card), Action::Send(paths.clone(), card.recipient())))
+            }
+            _ => None,
+        };
+        self.change(id, |card| (card.is_cancelling, card.folds.stop) = (true, false));
+        self.command(Command::Cancel(id));
+        if let Some((name, again)) = again {
+            let text = self.words.tell("send-withdrawn", &[("name", name.into())]);
+            self.state.tell_with(Tone::Quiet, text, Some((self.words.say("send-again"), again)));
         }
     }
 
@@ -234,7 +281,7 @@ impl Window {
     }
 
     /// Removes those of the selected cards that have ended.
-    fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
+    pub(super) fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
         let dismissed = self.state.cards.extract_if(.., |card| card.end.is_some() && which(card));
         let mut dismissed: Vec<Card> = dismissed.collect();
         // A send takes its receivers' rows with it.
@@ -260,9 +307,10 @@ impl Window {
 
     fn pick(&mut self, question: Question, purpose: PickPurpose) {
         let (key, start) = match purpose {
-            PickPurpose::Send | PickPurpose::Add(_) if question == Question::Files => ("pick-files", None),
-            PickPurpose::Send | PickPurpose::Add(_) => ("pick-folder", None),
-            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways => {
+            PickPurpose::Send | PickPurpose::Add(_) | PickPurpose::SendTo(_) => {
+                (if question == Question::Files { "pick-files" } else { "pick-folder" }, None)
+            }
+            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways | PickPurpose::Trust(_) => {
                 ("pick-destination", Some(self.state.save_folder.clone()))
             }
         };

@@ -4,6 +4,7 @@
 mod breaking;
 mod dialogs;
 mod endings;
+mod first_steps;
 mod internet;
 mod keyboard;
 mod licences;
@@ -11,6 +12,7 @@ mod looks;
 pub(super) mod made_up;
 mod names;
 mod offering;
+mod people;
 mod receiving;
 mod resting;
 mod screen;

@@ -6,11 +6,13 @@ mod card_parts;
 mod confirmation;
 mod drop_zone;
 mod ended;
+pub(super) mod first_steps;
 pub(super) mod header;
 pub(super) mod history;
 pub(super) mod licences;
 mod offer;
 pub(super) mod page;
+pub(super) mod people;
 pub(super) mod quit;
 pub(super) mod receive;
 mod send_card;
@@ -26,11 +28,19 @@ use std::time::Instant;
 use eframe::egui::{Rect, TextureId};
 
 use super::{model::action::Action, words::Words};
-use crate::engine::TaskId;
+use crate::engine::{PairId, TaskId};
 
-/// Where on the screen the cards are that take a drop: sends that still wait, and sends whose receiver can be offered
-/// more.
-pub(super) type CardRects = Vec<(TaskId, Rect)>;
+/// What files can be dropped on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DropTarget {
+    /// A send that still waits, or one whose receiver can be offered more.
+    Transfer(TaskId),
+    /// A person, to whom they are sent.
+    Person(PairId),
+}
+
+/// Where on the screen that is which takes a drop.
+pub(super) type DropRects = Vec<(DropTarget, Rect)>;
 
 /// What every view is given.
 pub(super) struct View<'a> {

@@ -27,10 +27,11 @@ pub(super) use boxes::{
 };
 pub(super) use button::{Button, Emphasis, focus_ring, fold, icon_button, link, named, tell_expanded};
 pub(super) use charts::{bar, graph};
-pub(super) use face::{face, face_tile};
+pub(super) use face::{face, face_tile, paint_face};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
 pub(super) use text::{
-    announce, fitting, heading, line, muted, paragraph, plain, small, title, title_with, title_with_face,
+    announce, fitting, heading, line, muted, painted, paragraph, plain, small, title, title_with,
+    title_with_face,
 };

@@ -16,11 +16,11 @@ use super::{
     desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop, tray::TrayContent},
     frame_times::FrameTimes,
     model::{action::Action, state::State},
-    views::CardRects,
+    views::DropRects,
     words::Words,
 };
 use crate::{
-    engine::{Engine, Events, Registry},
+    engine::{Engine, Events, Registry, WaitOrder},
     settings::{Settings, WindowSize},
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Window {
     /// Where the engine registers receives, so that they can be resumed after an interruption.
     pub(super) unfinished: Registry,
     /// Where on the screen the last frame drew the cards that take a drop.
-    pub(super) rects: CardRects,
+    pub(super) rects: DropRects,
     pub(super) actions: Vec<Action>,
     /// The window's title as it was last set.
     pub(super) title: String,
@@ -71,6 +71,12 @@ pub(super) struct Window {
     pub(super) size: Option<WindowSize>,
     /// When the relay in use was checked last.
     pub(super) checked_at: Instant,
+    /// For whose calls the engine waits.
+    pub(super) waits_for: WaitOrder,
+    /// When it was found out last where people can be reached.
+    pub(super) sought_at: Option<Instant>,
+    /// Whether the list of people has been read.
+    pub(super) has_read_people: bool,
     /// Whether the program goes on without its window.
     pub(super) background: Background,
     /// What the icon in the tray says; `None` while there is none.

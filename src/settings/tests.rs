@@ -42,6 +42,7 @@ fn everything_set() -> Settings {
         internet: false,
         iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
         internet_told: true,
+        first_steps_done: true,
         host,
         proxy: "socks5://ada:lovelace@proxy.example:1080".parse().unwrap(),
         name: Some("Ann's \"laptop\"".parse().unwrap()),

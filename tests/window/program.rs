@@ -66,7 +66,7 @@ impl<'d> Program<'d> {
         }
         fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700)).unwrap();
         let settings = format!(
-            "appearance = \"light\"\nlanguage = \"en\"\npath_mode = \"relay-only\"\ninternet = false\nsave_folder = \"{}\"\n{settings}",
+            "appearance = \"light\"\nlanguage = \"en\"\npath_mode = \"relay-only\"\ninternet = false\nfirst_steps_done = true\nsave_folder = \"{}\"\n{settings}",
             home.path().join("received").display()
         );
         fs::write(home.path().join("config/settings.toml"), settings).unwrap();

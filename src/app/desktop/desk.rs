@@ -12,8 +12,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-#[cfg(target_os = "linux")]
-use super::tray::{TrayDeed, TrayIcon};
 use super::{
     clipboard::{self, OnClipboard},
     dialogs::{self, Picked, Question},
@@ -21,15 +19,21 @@ use super::{
     login,
     tray::TrayContent,
 };
+#[cfg(target_os = "linux")]
+use super::{
+    taskbar::TaskbarEntry,
+    tray::{TrayDeed, TrayIcon},
+};
 use crate::{
     app::model::tree::Tree,
-    engine::{Registry, TaskId, Unfinished},
+    engine::{PairId, Registry, TaskId, Unfinished},
     history::History,
     panics::{PanicReport, catch},
+    people::{People, PeopleError},
     platform::programs::is_program,
     protocol::manifest::Manifest,
     settings::Settings,
-    store::{SaveError, Store},
+    store::{Problem, SaveError, Store},
 };
 
 /// Where the window keeps its files.
@@ -71,7 +75,14 @@ pub(in crate::app) enum PickPurpose {
     SaveOffer(TaskId),
     /// To save everything in it from now on.
     SaveAlways,
+    /// To send it to this person.
+    SendTo(PairId),
+    /// To receive in it what this person sends, without asking.
+    Trust(PairId),
 }
+
+/// A change to the list of people.
+pub(in crate::app) type PeopleChange = Box<dyn FnOnce(&mut People) -> Result<(), PeopleError> + Send>;
 
 /// Something that takes a while.
 pub(in crate::app) enum Job {
@@ -79,6 +90,10 @@ pub(in crate::app) enum Job {
     SaveHistory(History),
     Clipboard(ClipboardUse),
     BuildTree(TaskId, Arc<Manifest>),
+    /// Read the list of people.
+    LookAtPeople,
+    /// Change the list of people, and read it.
+    ChangePeople(PeopleChange),
     /// List what interrupted transfers left, and check which of the folders `kept` still exist.
     ListUnfinished {
         kept: Vec<PathBuf>,
@@ -106,6 +121,8 @@ pub(in crate::app) enum Job {
     Tray(TrayContent),
     /// Take the icon out of the tray.
     NoTray,
+    /// Show in the taskbar how far the transfers have come, from 0 to 1; `None` for no bar.
+    Taskbar(Option<f32>),
     /// Find out whether the program starts with the user's session.
     LookAtLogin,
     /// Have it do so, or no longer.
@@ -150,6 +167,12 @@ pub(in crate::app) enum DeskOutcome {
         text: Option<String>,
     },
     Tree(TaskId, Tree),
+    /// The people, what of their list can't be used, and what came of the change that was asked for.
+    People {
+        people: People,
+        problem: Option<Problem>,
+        changed: Result<(), PeopleError>,
+    },
     /// The interrupted transfers, and the folders of those asked about that no longer exist.
     Unfinished {
         list: Vec<Unfinished>,
@@ -234,6 +257,8 @@ impl Desk {
             pictures: None,
             #[cfg(target_os = "linux")]
             tray: None,
+            #[cfg(target_os = "linux")]
+            taskbar: None,
         };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
         Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
@@ -291,6 +316,8 @@ struct Worker {
     pictures: Option<tempfile::TempDir>,
     #[cfg(target_os = "linux")]
     tray: Option<TrayIcon>,
+    #[cfg(target_os = "linux")]
+    taskbar: Option<TaskbarEntry>,
 }
 
 impl Worker {
@@ -317,6 +344,11 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
+            Job::LookAtPeople => self.look_at_people(Ok(())),
+            Job::ChangePeople(change) => {
+                let changed = People::change(&self.stores.history, change);
+                self.look_at_people(changed);
+            }
             Job::ListUnfinished { kept } => {
                 let list = self.stores.unfinished.list();
                 let is_gone = |path: &PathBuf| path.try_exists().is_ok_and(|exists| !exists);
@@ -358,6 +390,7 @@ impl Worker {
                     self.tray = None;
                 }
             }
+            Job::Taskbar(fraction) => self.show_in_taskbar(fraction),
             Job::LookAtLogin => self.outbox.send(DeskOutcome::StartsAtLogin(login::is_on())),
             Job::StartAtLogin(is_on) => {
                 if let Err(error) = login::set(is_on) {
@@ -373,6 +406,11 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
         }
+    }
+
+    fn look_at_people(&self, changed: Result<(), PeopleError>) {
+        let (people, problem) = People::look(&self.stores.history);
+        self.outbox.send(DeskOutcome::People { people, problem, changed });
     }
 
     /// Keeps a picture as a file, under a name that says where it is from.
@@ -414,6 +452,26 @@ impl Worker {
         self.tray = TrayIcon::show(content, move |deed| outbox.send(DeskOutcome::TrayDeed(deed)));
         self.tray.is_some()
     }
+
+    #[cfg(target_os = "linux")]
+    fn show_in_taskbar(&mut self, fraction: Option<f32>) {
+        // Tests must not show anything to the person who runs them.
+        if cfg!(test) {
+            return;
+        }
+        if self.taskbar.is_none() {
+            self.taskbar = TaskbarEntry::find().ok();
+        }
+        let shown = self.taskbar.as_ref().map(|entry| entry.show(fraction.map(f64::from)));
+        if let Some(Err(error)) = shown {
+            tracing::debug!(%error, "the taskbar can't be told of progress");
+            self.taskbar = None;
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "only on Linux does the desk keep an entry of the taskbar")]
+    fn show_in_taskbar(&mut self, _fraction: Option<f32>) {}
 
     #[cfg(not(target_os = "linux"))]
     fn show_in_tray(&mut self, _content: TrayContent) -> bool {
@@ -540,6 +598,8 @@ mod tests {
             pictures: None,
             #[cfg(target_os = "linux")]
             tray: None,
+            #[cfg(target_os = "linux")]
+            taskbar: None,
         };
         let kept = [b"one", b"two"].map(|png| worker.keep_picture(png).unwrap());
         assert_ne!(kept[0], kept[1]);

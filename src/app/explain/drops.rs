@@ -23,7 +23,11 @@ pub(in crate::app) fn dropped(words: &Words, trouble: &DropTrouble) -> String {
 }
 
 fn listed(words: &Words, named: &[String], more: usize) -> String {
-    let list = named.iter().map(|address| format!("“{address}”")).collect::<Vec<_>>().join(", ");
+    let list = named
+        .iter()
+        .map(|address| words.tell("quoted", &[("text", address.clone().into())]))
+        .collect::<Vec<_>>()
+        .join(", ");
     match more {
         0 => list,
         more => words.tell("and-more", &[("names", list.into()), ("count", more.into())]),

@@ -299,7 +299,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint<'_>) -> Explained
         Trouble::Withdrawn => ("err-peer-withdrawn", "next-withdrawn"),
         Trouble::Internal => ("err-peer-internal", at.either("next-check-send", "next-check-ask")),
         Trouble::Impossible => ("err-peer-unsuited", "next-peer-says-more"),
-        Trouble::Closed => ("err-peer-closed", "next-peer-closed"),
+        Trouble::Closed => ("err-peer-closed", at.either("next-peer-closed", "next-peer-closed-ask")),
     };
     Explained { happened: at.about(words, happened, &[]), lost: at.broken_off(words), next: words.say(next) }
 }

@@ -15,8 +15,12 @@ use crate::{
 
 /// The name of a transfer: the names at the top of what it moves.
 pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
-    if matches!(card.started_with, StartedWith::Invitation) && card.manifest.is_none() {
-        return words.say("more-coming");
+    if card.manifest.is_none() {
+        match card.started_with {
+            StartedWith::Invitation => return words.say("more-coming"),
+            StartedWith::Call(_) => return about(words, card, "calls-here", &[]),
+            _ => {}
+        }
     }
     let (names, count) = card.names();
     name_of(words, card.is_text(), &names, count)

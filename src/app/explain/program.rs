@@ -13,8 +13,9 @@ use crate::{
         error::RunError,
         words::{Words, shown_path},
     },
-    engine::RelayError,
+    engine::{MAX_NAME_CHARS, RelayError},
     history::PastTransfer,
+    people::{MAX_PEOPLE, PeopleError},
     store::{BadEntry, Expected, Flaw, Problem, SaveError},
     transfer::show::Shown,
 };
@@ -66,7 +67,8 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
             words.tell("expected-number", &bounds)
         }
         Expected::OneOf(choices) => {
-            let choices: Vec<String> = choices.iter().map(|choice| format!("“{choice}”")).collect();
+            let choices: Vec<String> =
+                choices.iter().map(|choice| words.tell("quoted", &[("text", (*choice).into())])).collect();
             words.tell("expected-one-of", &[key, ("choices", choices.join(", ").into())])
         }
         Expected::Switch => words.tell("expected-switch", &[key]),
@@ -100,6 +102,18 @@ pub(in crate::app) fn unsaved(words: &Words, error: &SaveError) -> String {
             let args = [("path", shown_path(path).into()), ("cause", disk(words, cause).into())];
             words.tell("unsaved-disk", &args)
         }
+    }
+}
+
+/// Why the list of people was not changed.
+pub(in crate::app) fn not_changed(words: &Words, error: &PeopleError) -> String {
+    match error {
+        PeopleError::BadName(_) => words.tell("set-bad-name", &[("most", MAX_NAME_CHARS.into())]),
+        PeopleError::NameTaken => words.say("person-name-taken"),
+        PeopleError::Unknown => words.say("person-unknown"),
+        PeopleError::TooMany => words.tell("people-too-many", &[("most", MAX_PEOPLE.into())]),
+        PeopleError::Known(name) => words.tell("remembered", &[("name", Shown(name).to_string().into())]),
+        PeopleError::Save(error) => unsaved(words, error),
     }
 }
 

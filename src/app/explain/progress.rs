@@ -14,7 +14,7 @@ use crate::{
         },
         words::{Words, shown_path},
     },
-    engine::{Internet, MetAt, Paused, Phase, Route, WaitsFor, Work},
+    engine::{CallState, Internet, MetAt, Paused, Phase, Route, WaitsFor, Work},
     history::Direction,
     transfer::show::Shown,
 };
@@ -45,6 +45,19 @@ pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
         Phase::Branches => "phase-branches",
     };
     about(words, card, key, &[])
+}
+
+/// How the call of a person is going, and what that means for the user.
+pub(in crate::app) fn calling(words: &Words, card: &Card) -> (String, Option<String>) {
+    let is_waiting = matches!(card.progress.phase, Phase::Connecting | Phase::WaitingForPeer);
+    let (key, means) = match &card.call {
+        _ if card.is_cancelling || !is_waiting => return (phase(words, card), None),
+        None => ("calling", None),
+        Some(CallState::Away(_)) => ("calling-away", Some("calling-away-means")),
+        Some(CallState::Heard) => ("calling-heard", None),
+        Some(CallState::Lost(_)) => ("calling-lost", Some("calling-lost-means")),
+    };
+    (about(words, card, key, &[]), means.map(|means| words.say(means)))
 }
 
 /// The line below a progress bar.

@@ -10,7 +10,7 @@ use super::{
     tree::{Order, Walk},
 };
 use crate::{
-    engine::{IrohRelay, OnConflict, OnMerge, TaskId},
+    engine::{IrohRelay, OnConflict, OnMerge, PairId, TaskId},
     net::client::RelayAddress,
 };
 
@@ -27,6 +27,10 @@ pub(in crate::app) enum Action {
     WriteText,
     /// Send that text.
     SendText,
+    /// Remember who is at the other end of this transfer.
+    Remember(TaskId),
+    /// Something about a person.
+    Person(PairId, PersonAction),
     /// Add files to a waiting send.
     PickFilesFor(TaskId),
     /// Receive with the code in the code field.
@@ -96,7 +100,7 @@ pub(in crate::app) enum Action {
     /// Delete what the question was about. The name is what the transfer is called.
     Discard(String),
     /// Send these files and folders.
-    Send(Vec<PathBuf>),
+    Send(Vec<PathBuf>, Recipient),
     /// Remove an ended transfer from the page.
     Dismiss(TaskId),
     /// Remove all ended transfers from the page.
@@ -111,6 +115,10 @@ pub(in crate::app) enum Action {
     Show(Option<Dialog>),
     /// Open the settings at this page.
     ShowSettings(Page),
+    /// Go to the first step of this number, or past the last one.
+    FirstStep(usize),
+    /// Never show the first steps again.
+    EndFirstSteps,
     /// Don't tell again who runs the public relays on the internet.
     InternetTold,
     /// Check the relay in use again.
@@ -129,6 +137,31 @@ pub(in crate::app) enum Action {
     ClearHistory,
     /// Something in the settings dialog.
     Settings(SettingsAction),
+}
+
+/// What the user did to a person.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::app) enum PersonAction {
+    /// Ask for files to send.
+    PickFiles,
+    /// Ask for a folder to send.
+    PickFolder,
+    /// Ask for the folder into which what the person sends is received without asking.
+    PickTrusted,
+    /// Open the person's settings.
+    Open,
+    /// Write a text to the person.
+    WriteText,
+    /// Give the person another name.
+    Rename(String),
+    /// Ask again about what the person sends.
+    AlwaysAsk,
+    /// Hear nothing of the person any more, or hear of it again.
+    Block(bool),
+    /// Ask whether the person is to be forgotten.
+    AskForget,
+    /// Forget the person.
+    Forget,
 }
 
 /// What the user did to an offer. Nodes of its tree go by their number there, entries by their place in the manifest.
@@ -173,6 +206,17 @@ pub(in crate::app) enum SettingsAction {
     StopRelay,
 }
 
+/// To whom something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Recipient {
+    /// To those who type its code.
+    ByCode,
+    /// To the receiver of this send, without a code.
+    After(TaskId),
+    /// To a person that the user has remembered, without a code.
+    Person(PairId),
+}
+
 /// One of the texts that a card offers to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Copied {
@@ -201,6 +245,10 @@ pub(in crate::app) enum Dialog {
     Text,
     /// The question before the history is cleared.
     ClearHistory,
+    /// What can be done with a person, and what is set for it.
+    Person,
+    /// The question before a person is forgotten.
+    ForgetPerson,
 }
 
 /// An interrupted transfer that the user wants to resume. The sender has to offer it again, under a new code.

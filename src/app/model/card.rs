@@ -9,14 +9,15 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    action::{Copied, Resume},
+    action::{Copied, Recipient, Resume},
+    people::Parting,
     sheet::Sheet,
 };
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Connection, Internet, InvitationChain, MetAt, NotAdded, NotKept, Notice, OnlineState, PeerName,
-        Progress, Report, TaskId, TransferError,
+        CallState, Connection, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept, Notice,
+        OnlineState, PairId, PeerName, Progress, Report, TaskId, TransferError,
     },
     history::{Direction, PastKind},
     net::client::RelayAddress,
@@ -47,6 +48,8 @@ pub(in crate::app) enum StartedWith {
     Code { code: CodePhrase, server: Option<RelayAddress> },
     /// The invitation of a sender to whom this window is already connected.
     Invitation,
+    /// A person's call, under whose code that person waits.
+    Call(CodePhrase),
 }
 
 /// How a send is bound to another one.
@@ -86,6 +89,21 @@ impl CardEnd {
     /// Whether everything is in place.
     pub(in crate::app) fn is_whole(&self) -> bool {
         matches!(self, Self::Done(report) if report.missing == 0)
+    }
+
+    /// Whether the transfer is over for both users, as opposed to one that is to go on when the other computer comes again.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Done(_) => true,
+            Self::CutOff => false,
+            Self::Failed(error) => matches!(
+                error,
+                TransferError::Cancelled
+                    | TransferError::PeerCancelled
+                    | TransferError::Declined
+                    | TransferError::PeerDeclined
+            ),
+        }
     }
 }
 
@@ -144,6 +162,16 @@ pub(in crate::app) struct Card {
     pub(in crate::app) met_at: Option<MetAt>,
     /// What the other computer calls itself, if it has said that.
     pub(in crate::app) peer: Option<PeerName>,
+    /// The person at the other end, if it was met as one.
+    pub(in crate::app) person: Option<PairId>,
+    /// How the call of that person is doing, while it is called.
+    pub(in crate::app) call: Option<CallState>,
+    /// By what the other side can be found again, once both know that they are to be.
+    pub(in crate::app) pair: Option<KnownPair>,
+    /// The digest of a person's offer.
+    pub(in crate::app) offer: Option<[u8; 32]>,
+    /// With which paths a send to a person is kept, so that it goes on when the program starts again.
+    pub(in crate::app) kept_send: Vec<PathBuf>,
     /// What is being sent or received, once it is known.
     pub(in crate::app) manifest: Option<Arc<Manifest>>,
     /// The first names at the top of the manifest, and how many there are in all.
@@ -219,6 +247,11 @@ impl Card {
             online: None,
             met_at: None,
             peer: None,
+            person: None,
+            call: None,
+            pair: None,
+            offer: None,
+            kept_send: Vec::new(),
             manifest: None,
             top: None,
             sheet: None,
@@ -293,12 +326,17 @@ impl Card {
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
                 // What others tried before says nothing about this one, which has the right code and version.
-                (self.peer, self.lost_one) = (None, false);
+                self.lost_one = false;
+                self.forget_peer();
                 (self.tries_left, self.other_version) = (None, None);
             }
-            Notice::Peer(name) => self.peer = Some(name),
+            // A person goes by the name that the user knows.
+            Notice::Peer(name) => {
+                self.peer = self.peer.take().filter(|_| self.person.is_some()).or(Some(name));
+            }
             Notice::Unanswered => {
-                (self.relay, self.met_at, self.peer, self.lost_one) = (None, None, None, true);
+                (self.relay, self.met_at, self.lost_one) = (None, None, true);
+                self.forget_peer();
             }
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
@@ -355,10 +393,26 @@ impl Card {
             Notice::NotKept(not_kept) => self.not_kept = not_kept,
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
-            // An invitation isn't for this card: the window answers it with a new one. It remembers nobody yet.
-            Notice::Invited(_) | Notice::Acquainted(_) => {}
+            Notice::Acquainted(pair) => self.pair = Some(pair),
+            // An invitation isn't for this card: the window answers it with a new one.
+            Notice::Invited(_) => {}
         }
         FollowUp::None
+    }
+
+    /// Forgets who was at the other end, unless that is a person, which is the only one that can be there.
+    fn forget_peer(&mut self) {
+        if self.person.is_none() {
+            self.peer = None;
+        }
+    }
+
+    /// Takes how the call of the person is doing to whom this goes.
+    pub(super) fn is_called(&mut self, state: CallState) {
+        if let CallState::Lost(_) = state {
+            self.accepted = None;
+        }
+        self.call = Some(state);
     }
 
     fn leave_behind(&mut self, count: usize, left: LeftBehind) {
@@ -388,6 +442,25 @@ impl Card {
         });
     }
 
+    /// What is to be noted of the person with whom this has ended.
+    pub(super) fn parting(&self) -> Option<Parting> {
+        let (person, end) = (self.person?, self.end.as_ref()?);
+        let offer = self.offer.filter(|_| end.is_final());
+        Some(Parting { person, offer, sent: self.kept_send.clone() })
+    }
+
+    /// Whether it has ended in the middle, and goes on by itself once the person at the other end is back.
+    pub(in crate::app) fn goes_on(&self) -> bool {
+        self.offer.is_some()
+            && self.accepted.is_some()
+            && self.end.as_ref().is_some_and(|end| !end.is_final())
+    }
+
+    /// Whether it is about this offer of this person.
+    pub(in crate::app) fn is_of(&self, person: PairId, digest: &[u8; 32]) -> bool {
+        self.person == Some(person) && self.offer.as_ref() == Some(digest)
+    }
+
     /// The send that this is a part of, if it goes to one of several receivers.
     pub(in crate::app) fn branch_of(&self) -> Option<TaskId> {
         match self.bond? {
@@ -402,6 +475,7 @@ impl Card {
             && self.end.is_none()
             && self.accepted.is_none()
             && self.bond.is_none()
+            && self.person.is_none()
     }
 
     /// Whether three wrong codes were tried, so that its code is of no use.
@@ -420,11 +494,18 @@ impl Card {
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
     }
 
+    /// To whom a send goes that is started once more.
+    pub(in crate::app) fn recipient(&self) -> Recipient {
+        self.person.map_or(Recipient::ByCode, Recipient::Person)
+    }
+
     /// The code that it was started with, if the user has typed or pasted one.
     pub(in crate::app) fn typed_code(&self) -> Option<&CodePhrase> {
         match &self.started_with {
             StartedWith::Code { code, .. } => Some(code),
-            StartedWith::Paths(_) | StartedWith::Text(_) | StartedWith::Invitation => None,
+            StartedWith::Paths(_) | StartedWith::Text(_) | StartedWith::Invitation | StartedWith::Call(_) => {
+                None
+            }
         }
     }
 
@@ -498,7 +579,10 @@ impl Card {
                 };
                 (paths.iter().take(NAMES_SHOWN).map(name).collect(), paths.len())
             }
-            StartedWith::Text(_) | StartedWith::Code { .. } | StartedWith::Invitation => (Vec::new(), 0),
+            StartedWith::Text(_)
+            | StartedWith::Code { .. }
+            | StartedWith::Invitation
+            | StartedWith::Call(_) => (Vec::new(), 0),
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     action::{Action, BannerId, Dialog},
     card::{Bond, Card, FollowUp, StartedWith},
     code_field::CodeField,
+    people::{Parting, PeopleList},
     settings_form::SettingsForm,
     sheet::Sheet,
     standing::Standstill,
@@ -22,11 +23,13 @@ use super::{
 use crate::{
     code,
     engine::{
-        AccessPassword, Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay, Notice,
-        OnlineState, PathMode, RelayCheck, RelayClientError, RelayError, TaskId, TransferError, Unfinished,
+        AccessPassword, Called, Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay,
+        Notice, OnlineState, PairId, PathMode, RelayCheck, RelayClientError, RelayError, TaskId,
+        TransferError, Unfinished,
     },
     history::{Direction, History},
     net::client::RelayAddress,
+    panics::PanicReport,
     protocol::manifest::Manifest,
     settings::{HostRelay, Settings},
 };
@@ -34,6 +37,9 @@ use crate::{
 /// How long a lost connection keeps the computer awake. A sleeping computer can't reconnect, but one that has tried
 /// for this long may sleep.
 const AWAKE_WHILE_LOST: Duration = Duration::from_mins(10);
+
+/// The most transfers with one person at a time that begin with a call.
+const MAX_OF_ONE: usize = 4;
 
 /// A message at the top of the page that belongs to no card.
 #[derive(Debug)]
@@ -112,6 +118,8 @@ pub(in crate::app) struct AtStake {
     pub(in crate::app) has_relay: bool,
     /// Whether transfers are under way.
     pub(in crate::app) is_under_way: bool,
+    /// Whether people could send to this computer, or are called.
+    pub(in crate::app) has_people: bool,
 }
 
 impl AtStake {
@@ -135,14 +143,19 @@ pub(in crate::app) struct State {
     pub(in crate::app) form: SettingsForm,
     /// Whether Settings have taken the place of the licences, so that they don't fade in.
     pub(in crate::app) replaces_licences: bool,
+    /// Which of the first steps is shown, as long as the user has not gone through them.
+    pub(in crate::app) first_step: usize,
     /// The text that the user writes, or has pasted, and has not sent yet.
     pub(in crate::app) draft: String,
+    /// The person to whom that text goes; `None` for a code.
+    pub(in crate::app) text_for: Option<PairId>,
     /// Whether the answer to what closing means is to hold from then on.
     pub(in crate::app) remembers_closing: bool,
     /// Whether the program starts with the user's session; `None` where that can't be set.
     pub(in crate::app) starts_at_login: Option<bool>,
     /// The folder that received files go into.
     pub(in crate::app) save_folder: PathBuf,
+    pub(in crate::app) people: PeopleList,
     pub(in crate::app) history: History,
     pub(in crate::app) unfinished: UnfinishedList,
     /// Whether the engine runs. Once it has stopped, nothing goes on and no command is taken.
@@ -173,10 +186,14 @@ pub(in crate::app) struct State {
 
 /// What has to happen outside the state.
 pub(in crate::app) enum Effect {
-    /// Build the tree of this offer.
-    BuildTree(TaskId, Arc<Manifest>),
-    /// Notify the user of an offer that waits for an answer.
-    TellAsked(TaskId),
+    /// Ask the user about this offer, or answer it as the user has wished before.
+    Asked(TaskId, Arc<Manifest>),
+    /// Note with which person a transfer has ended, and what of it needs no longer be kept.
+    Part(Parting),
+    /// Receive from a person that has called.
+    Receive(Called),
+    /// Report that no person can send to this computer, because waiting for them broke off.
+    WaitBroke(PanicReport),
     /// Notify the user that a transfer is over.
     TellEnded(TaskId),
     /// Write a transfer into the history.
@@ -200,11 +217,14 @@ impl State {
             dialog: None,
             form: SettingsForm::new(&settings),
             replaces_licences: false,
+            first_step: 0,
             draft: String::new(),
+            text_for: None,
             remembers_closing: false,
             starts_at_login: None,
             save_folder,
             settings,
+            people: PeopleList::default(),
             history,
             unfinished: UnfinishedList::default(),
             has_engine: true,
@@ -295,10 +315,7 @@ impl State {
                 match card.notice(notice) {
                     FollowUp::None => {}
                     FollowUp::Asked => {
-                        if let Some(manifest) = card.manifest.clone() {
-                            effects.push(Effect::BuildTree(id, manifest));
-                        }
-                        effects.push(Effect::TellAsked(id));
+                        effects.extend(card.manifest.clone().map(|manifest| Effect::Asked(id, manifest)));
                     }
                     FollowUp::Began => {
                         effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
@@ -311,9 +328,13 @@ impl State {
                     ended,
                     Err(TransferError::Cancelled | TransferError::Declined | TransferError::Superseded)
                 );
+                // A person that was lost has called again, and the transfer goes on under that call.
+                let is_continued = matches!(ended, Err(TransferError::Superseded))
+                    && self.card(id).is_some_and(|card| card.person.is_some());
                 let has_branches = self.branches(id).next().is_some();
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
+                effects.extend(card.parting().map(Effect::Part));
                 // If nothing was offered, what was to be resumed is still to be resumed.
                 let resume = card.resume.take().filter(|_| card.manifest.is_none());
                 effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
@@ -322,14 +343,20 @@ impl State {
                     // Each of its parts has notified the user.
                 } else if !is_own_wish {
                     effects.push(Effect::TellEnded(id));
-                } else if card.accepted.is_none() && card.branch_of().is_none() {
+                } else if (card.accepted.is_none() || is_continued) && card.branch_of().is_none() {
                     // Nothing came of it, and the user knows why.
                     self.cards.retain(|card| card.id != id);
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
-            // The window neither calls anybody nor waits for calls yet.
-            Event::Called(_) | Event::Calling(..) | Event::Presence(..) | Event::WaitBroke(_) => {}
+            Event::Called(called) => effects.extend(self.hears(&called).then_some(Effect::Receive(called))),
+            Event::Calling(id, state) => {
+                if let Some(card) = self.card(id) {
+                    card.is_called(state);
+                }
+            }
+            Event::Presence(person, presence) => self.people.note(person, presence),
+            Event::WaitBroke(report) => effects.push(Effect::WaitBroke(report)),
             Event::Stopped(_) => effects = self.engine_ended(now),
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {
@@ -350,6 +377,16 @@ impl State {
         }
         effects.extend(self.next_invitation());
         effects
+    }
+
+    /// Whether something is received from a caller: a person that is welcome, with a call that isn't answered yet, and not with one
+    /// of too many at once.
+    fn hears(&self, Called { person, code, .. }: &Called) -> bool {
+        let mut running = self.cards.iter().filter(|card| card.end.is_none() && card.person == Some(*person));
+        let is_known = |card: &Card| matches!(&card.started_with, StartedWith::Call(known) if known == code);
+        self.people.of(*person).is_some_and(|person| !person.is_blocked)
+            && running.clone().count() < MAX_OF_ONE
+            && !running.any(is_known)
     }
 
     /// The next invitation to be followed. Each sender gets one answer before it may ask again, so that nobody can flood the
@@ -447,7 +484,9 @@ impl State {
 
     /// Whether the user is still to be told who runs the public relays on the internet.
     pub(in crate::app) fn tells_of_internet(&self) -> bool {
-        !self.settings.internet_told && self.internet().is_some_and(|internet| internet.is_public())
+        self.settings.first_steps_done
+            && !self.settings.internet_told
+            && self.internet().is_some_and(|internet| internet.is_public())
     }
 
     /// What closing the window would end.
@@ -457,6 +496,7 @@ impl State {
             codes: self.cards.iter().filter(waits).count(),
             has_relay: self.host.as_ref().is_some_and(|host| !host.is_stopping),
             is_under_way: self.is_under_way(),
+            has_people: self.people.all().iter().any(|person| !person.is_blocked),
         }
     }
 

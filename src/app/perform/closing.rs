@@ -132,10 +132,13 @@ impl Window {
             let Some(card) = self.state.card(id) else { continue };
             card.is_cancelling = true;
             let (name, again) = (explain::name(&self.words, card), card.started_with.clone());
+            let recipient = card.recipient();
             if self.command(Command::Cancel(id)) {
                 let text = self.words.tell("expired", &[("name", name.into())]);
                 let again = match again {
-                    StartedWith::Paths(paths) => Some((self.words.say("send-again"), Action::Send(paths))),
+                    StartedWith::Paths(paths) => {
+                        Some((self.words.say("send-again"), Action::Send(paths, recipient)))
+                    }
                     _ => None,
                 };
                 self.state.tell_with(Tone::Plain, text, again);

@@ -25,6 +25,10 @@ impl Window {
 
     pub(super) fn begin_history(&mut self, id: TaskId) {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
+        // A send to a person that was lost on the way begins again.
+        if card.history.is_some() {
+            return;
+        }
         let (files, bytes) = card.accepted.unwrap_or_default();
         let mut entry = PastTransfer::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
@@ -33,7 +37,7 @@ impl Window {
         entry.peer = card.peer.as_ref().map(|peer| peer.as_str().to_owned());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
-            StartedWith::Code { .. } | StartedWith::Invitation if !card.is_text() => {
+            StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_) if !card.is_text() => {
                 entry.folder.clone_from(&card.folder);
             }
             _ => {}

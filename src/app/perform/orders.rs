@@ -8,11 +8,12 @@ use crate::{
     app::{
         desktop::arrival::Arrival,
         model::{
-            action::{Action, Resume},
+            action::{Action, Recipient, Resume},
             card::{Bond, Card, StartedWith},
             code_field::Reading,
             tone::Tone,
         },
+        views::DropTarget,
         window::Window,
     },
     code::CodePhrase,
@@ -51,15 +52,15 @@ impl Window {
         }
     }
 
-    /// Takes files that a start of the program, a drop, a paste or a dialog brings. `onto` is the transfer that they
-    /// were dropped on or picked for.
-    pub(in crate::app) fn arrive(&mut self, paths: Vec<PathBuf>, onto: Option<TaskId>) {
+    /// Takes files that a start of the program, a drop, a paste or a dialog brings. `onto` is what they were dropped on or picked
+    /// for.
+    pub(in crate::app) fn arrive(&mut self, paths: Vec<PathBuf>, onto: Option<DropTarget>) {
         if paths.is_empty() {
             return;
         }
-        let card = self.state.cards.iter().find(|card| Some(card.id) == onto);
-        match card {
-            Some(card) if self.state.takes_additions(card) => {
+        let card = self.state.cards.iter().find(|card| onto == Some(DropTarget::Transfer(card.id)));
+        let recipient = match (card, onto) {
+            (Some(card), _) if self.state.takes_additions(card) => {
                 let id = card.id;
                 if self.command(Command::Add(id, paths.clone())) {
                     self.change(id, |card| {
@@ -68,32 +69,37 @@ impl Window {
                         }
                     });
                 }
+                return;
             }
-            Some(card) if card.takes_more() => self.send_after(card.id, paths),
-            _ => self.send_paths(paths),
-        }
+            (Some(card), _) if card.takes_more() => Recipient::After(card.id),
+            (_, Some(DropTarget::Person(person))) => Recipient::Person(person),
+            _ => Recipient::ByCode,
+        };
+        self.send(StartedWith::Paths(paths), recipient);
     }
 
-    pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>) {
-        self.send(StartedWith::Paths(paths), None);
+    /// Sends something. A code is good for as many receivers as the settings say.
+    pub(in crate::app) fn send(&mut self, started_with: StartedWith, recipient: Recipient) {
+        let receivers = if recipient == Recipient::ByCode { self.state.settings.receivers } else { 1 };
+        self.send_for(receivers, started_with, recipient);
     }
 
-    /// Offers more to the receiver of a running send.
-    pub(in crate::app) fn send_after(&mut self, id: TaskId, paths: Vec<PathBuf>) {
-        self.send(StartedWith::Paths(paths), Some(id));
-    }
-
-    pub(super) fn send(&mut self, started_with: StartedWith, after: Option<TaskId>) {
-        let receivers = if after.is_some() { 1 } else { self.state.settings.receivers };
-        self.send_to(receivers, started_with, after);
-    }
-
-    fn send_to(&mut self, receivers: u16, started_with: StartedWith, after: Option<TaskId>) {
+    fn send_for(&mut self, receivers: u16, started_with: StartedWith, recipient: Recipient) {
         let payload = match &started_with {
             StartedWith::Paths(paths) => Payload::Paths(paths.clone()),
             StartedWith::Text(text) => Payload::Text(text.clone()),
-            StartedWith::Code { .. } | StartedWith::Invitation => return,
+            StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_) => return,
         };
+        let (after, person) = match recipient {
+            Recipient::ByCode => (None, None),
+            Recipient::After(id) => (Some(id), None),
+            Recipient::Person(person) => (None, Some(person)),
+        };
+        let to = person.and_then(|person| Some(self.state.people.of(person)?.pair.clone()));
+        // The user has just forgotten the person.
+        if person.is_some() && to.is_none() {
+            return;
+        }
         let (settings, internet) = (&self.state.settings, self.state.internet());
         let order = SendOrder {
             payload,
@@ -108,7 +114,7 @@ impl Window {
             iterations: DEFAULT_ITERATIONS,
             after,
             receivers,
-            to: None,
+            to,
             name: settings.told_name(),
         };
         let (id, limit) = (self.engine.new_id(), order.bytes_per_sec);
@@ -117,8 +123,11 @@ impl Window {
             self.change(id, |card| {
                 (card.bond, card.receivers, card.internet) = (after.map(Bond::After), receivers, internet);
                 card.limit = limit;
-                card.folds.wants_focus = true;
+                card.folds.wants_focus = person.is_none();
             });
+            if let Some(person) = person {
+                self.is_with(id, person);
+            }
         }
     }
 
@@ -136,7 +145,7 @@ impl Window {
         } else {
             return;
         }
-        self.send_to(receivers, started_with, None);
+        self.send_for(receivers, started_with, Recipient::ByCode);
         if let Some(new) = self.state.cards.first().map(|card| card.id).filter(|new| *new != id) {
             self.change(new, |card| card.folds.options = is_open);
             if limit != self.state.settings.bytes_per_sec {
@@ -150,7 +159,8 @@ impl Window {
         if !self.state.draft.trim().is_empty() {
             let text = std::mem::take(&mut self.state.draft);
             self.perform(ctx, Action::Show(None));
-            self.send(StartedWith::Text(text), None);
+            let recipient = self.state.text_for.map_or(Recipient::ByCode, Recipient::Person);
+            self.send(StartedWith::Text(text), recipient);
         }
     }
 
@@ -199,7 +209,7 @@ impl Window {
         // What is to be resumed is found only in the folder where it is.
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
-        let order = self.receive_order(code.clone(), relays, folder.to_owned());
+        let order = self.receive_order(code.clone(), relays, folder.to_owned(), InvitationChain::default());
         let internet = order.internet.clone();
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
@@ -219,11 +229,12 @@ impl Window {
     /// Receives what the sender of a transfer has besides. It is offered like anything else, and goes to the same
     /// folder by default.
     pub(super) fn follow(&mut self, from: TaskId, Invited { code, venue, chain }: Invited) {
+        let person = self.state.card(from).and_then(|card| card.person);
         let folder = self.state.card(from).and_then(|card| card.folder.clone());
         let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
         // The two have met there already, whatever the settings say.
         let relays = venue.relay().cloned().into_iter().collect();
-        let mut order = ReceiveOrder { chain: chain.clone(), ..self.receive_order(code, relays, folder) };
+        let mut order = self.receive_order(code, relays, folder, chain.clone());
         if let Venue::Internet(internet) = venue {
             order.internet = Some(internet);
         }
@@ -231,10 +242,19 @@ impl Window {
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Received, StartedWith::Invitation);
             self.change(id, |card| (card.chain, card.internet) = (Some(chain), internet));
+            if let Some(person) = person {
+                self.is_with(id, person);
+            }
         }
     }
 
-    fn receive_order(&self, code: CodePhrase, relays: Vec<RelayChoice>, folder: PathBuf) -> ReceiveOrder {
+    pub(super) fn receive_order(
+        &self,
+        code: CodePhrase,
+        relays: Vec<RelayChoice>,
+        folder: PathBuf,
+        chain: InvitationChain,
+    ) -> ReceiveOrder {
         let settings = &self.state.settings;
         ReceiveOrder {
             code,
@@ -246,7 +266,7 @@ impl Window {
             path_mode: settings.path_mode,
             listen: settings.listen(),
             unfinished: self.unfinished.clone(),
-            chain: InvitationChain::default(),
+            chain,
             name: settings.told_name(),
         }
     }
@@ -261,8 +281,11 @@ impl Window {
 
     pub(super) fn answer(&mut self, id: TaskId, is_yes: bool) {
         let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) else { return };
-        let answer = if is_yes { Answer::Accept(sheet.choices()) } else { Answer::Decline };
         sheet.is_answered = true;
+        let answer = if is_yes { Answer::Accept(sheet.choices()) } else { Answer::Decline };
+        if let Answer::Accept(choices) = &answer {
+            self.note_accepted(id, choices);
+        }
         self.command(Command::Answer(id, answer));
     }
 }

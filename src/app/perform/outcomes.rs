@@ -17,6 +17,7 @@ use crate::{
         },
         explain,
         model::{action::Action, tone::Tone},
+        views::DropTarget,
         window::Window,
     },
     engine::Command,
@@ -40,6 +41,7 @@ impl Window {
             }
             DeskOutcome::Clipboard { purpose: ClipboardUse::Look, text, .. } => self.look_for_code(text),
             DeskOutcome::Tree(id, tree) => self.state.built(id, tree),
+            DeskOutcome::People { people, problem, changed } => self.take_people(people, problem, changed),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),
             DeskOutcome::OnlyShown(path) => {
@@ -65,7 +67,7 @@ impl Window {
             #[cfg(target_os = "linux")]
             DeskOutcome::Retrieved(paths) => {
                 let pointer = ctx.input(|input| input.pointer.latest_pos());
-                self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+                self.arrive(paths, pointer.and_then(|at| self.target_at(at)));
             }
             DeskOutcome::Broke { job, report } => self.broke(job, &report),
             #[cfg(all(unix, not(target_os = "macos")))]
@@ -84,7 +86,7 @@ impl Window {
                 let scale = ctx.pixels_per_point();
                 let corner = ctx.input(|input| input.viewport().inner_rect.map(|rect| rect.min));
                 let onto = corner
-                    .and_then(|corner| self.card_at(Pos2::new(x / scale - corner.x, y / scale - corner.y)));
+                    .and_then(|corner| self.target_at(Pos2::new(x / scale - corner.x, y / scale - corner.y)));
                 self.arrive(paths, onto);
             }
             DeskOutcome::Dropped { paths, at: None } => {
@@ -100,8 +102,10 @@ impl Window {
     /// Says that there is no dialog, and what can be done without one.
     fn tell_no_dialog(&mut self, purpose: PickPurpose, key: &str) {
         let without = match purpose {
-            PickPurpose::Send | PickPurpose::Add(_) => "without-file-dialog",
-            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways => "without-folder-dialog",
+            PickPurpose::Send | PickPurpose::Add(_) | PickPurpose::SendTo(_) => "without-file-dialog",
+            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways | PickPurpose::Trust(_) => {
+                "without-folder-dialog"
+            }
         };
         self.state.tell(Tone::Warning, format!("{} {}", self.words.say(key), self.words.say(without)));
     }
@@ -122,7 +126,9 @@ impl Window {
         match (purpose, first) {
             (_, None) => {}
             (PickPurpose::Send, _) => self.arrive(paths, None),
-            (PickPurpose::Add(id), _) => self.arrive(paths, Some(id)),
+            (PickPurpose::Add(id), _) => self.arrive(paths, Some(DropTarget::Transfer(id))),
+            (PickPurpose::SendTo(person), _) => self.arrive(paths, Some(DropTarget::Person(person))),
+            (PickPurpose::Trust(person), Some(folder)) => self.trust(person, Some(folder)),
             (PickPurpose::SaveOffer(id), Some(folder)) => {
                 if let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) {
                     (sheet.is_looking, sheet.unusable) = (true, None);

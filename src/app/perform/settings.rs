@@ -115,6 +115,7 @@ impl Window {
         if before.bytes_per_sec != self.in_force.bytes_per_sec {
             self.limit_all();
         }
+        self.wait_for_people();
         self.save_settings();
     }
 

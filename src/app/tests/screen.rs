@@ -102,6 +102,8 @@ impl Screen {
         settings.internet = false;
         // Nor tells its name.
         settings.tell_name = false;
+        // Most windows are no new ones.
+        settings.first_steps_done = true;
         change(&mut settings);
         settings.save(&Store::at(folder.path())).unwrap();
         Self::open(folder, width, height)

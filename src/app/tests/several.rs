@@ -11,7 +11,10 @@ use super::{
     transfers::{LocalRelay, ask, code},
 };
 use crate::{
-    app::model::card::{Bond, Card, CardEnd},
+    app::{
+        model::card::{Bond, Card, CardEnd},
+        views::DropTarget,
+    },
     engine::{Event, Notice, Phase, Progress, Report, TaskId, TransferError},
     history::Direction,
 };
@@ -156,7 +159,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
     // It is dropped on the card that waits for the answer.
     let second = sender.file("second.txt", b"second");
     let before = sender.card().id;
-    sender.window().send_after(before, vec![second]);
+    sender.window().arrive(vec![second], Some(DropTarget::Transfer(before)));
     both(&mut sender, &mut receiver, "the second to wait", |sender, _| {
         cards(sender)[0].progress.phase == Phase::WaitingForPeer
     });

@@ -7,13 +7,14 @@ use eframe::egui::{
     UiBuilder, vec2,
 };
 
-use super::{CardRects, View};
+use super::{DropRects, DropTarget, View};
 use crate::{
     app::{
         model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
         widgets::{Button, Emphasis, Icon, disc, heading, icon, icon_button, muted, row},
     },
+    engine::TaskId,
     transfer::show::Shown,
 };
 
@@ -108,18 +109,22 @@ pub(super) fn strip_ui(ui: &mut Ui, view: &mut View<'_>) {
 }
 
 /// Covers the window while files are held over it, and says what a drop would do.
-pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRects) {
+pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &DropRects) {
     let p = palette(ui);
     let window = ui.ctx().content_rect();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("drop overlay")));
     let held_at = ui.input(|input| input.pointer.latest_pos());
     let target = held_at.and_then(|at| rects.iter().find(|(_, rect)| rect.contains(at)));
-    let (area, key) = match target {
-        Some((id, rect)) if state.cards.iter().any(|card| card.id == *id && card.takes_more()) => {
-            (*rect, "drop-to-follow")
+    let follows = |id: TaskId| state.cards.iter().any(|card| card.id == id && card.takes_more());
+    let (area, text) = match target {
+        Some((DropTarget::Person(id), rect)) => {
+            let name = state.people.of(*id).map(|person| Shown(&person.name).to_string());
+            let args = [("name", name.unwrap_or_default().into())];
+            (*rect, view.words.tell("drop-to-person", &args))
         }
-        Some((_, rect)) => (*rect, "drop-to-add"),
-        None => (window.shrink(space::S), "drop-to-send"),
+        Some((DropTarget::Transfer(id), rect)) if follows(*id) => (*rect, view.say("drop-to-follow")),
+        Some((DropTarget::Transfer(_), rect)) => (*rect, view.say("drop-to-add")),
+        None => (window.shrink(space::S), view.say("drop-to-send")),
     };
     painter.rect_filled(window, 0.0, p.page.gamma_multiply(if target.is_some() { 0.55 } else { 0.92 }));
     painter.rect_filled(area, CornerRadius::same(theme::CARD_RADIUS), p.accent_soft);
@@ -132,7 +137,7 @@ pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRe
     }
     let display = theme::font(Weight::SemiBold, size::DISPLAY);
     let at = if is_low { centre - vec2(0.0, 12.0) } else { centre };
-    painter.text(at, Align2::CENTER_CENTER, view.say(key), display, p.text);
+    painter.text(at, Align2::CENTER_CENTER, text, display, p.text);
     let font = theme::font(Weight::Regular, size::BODY);
     let galley = painter.layout(
         describe(&state.hovering, state.hover_count, view),

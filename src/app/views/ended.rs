@@ -5,6 +5,7 @@ use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui};
 use super::{
     View,
     card_parts::{code_or_name, dismiss_ui, fold_ui, head_ui, left_behind_ui, strangers_ui, title_ui},
+    people::remember_ui,
 };
 use crate::{
     app::{
@@ -13,6 +14,7 @@ use crate::{
             action::{Action, Copied, Resume},
             card::{Card, CardEnd, StartedWith},
             settings_form::Page,
+            state::State,
             tone::Tone,
         },
         theme::{self, Palette, Weight, palette, size},
@@ -31,7 +33,7 @@ use crate::{
 const TEXT_HEIGHT: f32 = 140.0;
 
 /// Draws a transfer that ran to its end.
-pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
+pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let name = explain::name(view.words, card);
     let mut closes = false;
@@ -53,6 +55,7 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View
     if card.text.is_none() {
         part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
     }
+    part(ui, "remember", |ui| remember_ui(ui, card, state, view));
 }
 
 fn done_badge(p: &Palette, report: &Report) -> (Icon, Color32) {
@@ -124,7 +127,7 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         if !missing.is_empty() {
             let text = view.say("send-missing");
             if Button::new(Emphasis::Secondary, &text).icon(Icon::RotateCw).ui(ui).clicked() {
-                view.act(Action::Send(missing));
+                view.act(Action::Send(missing, card.recipient()));
             }
         }
         copy_report_ui(ui, card, view);
@@ -224,8 +227,13 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
             ui.vertical(|ui| {
                 let font = theme::font(Weight::SemiBold, size::BODY);
                 announce(&paragraph(ui, &words.happened, font, p.text));
-                if !words.next.is_empty() {
-                    paragraph(ui, &words.next, plain(size::BODY), p.text);
+                let next = if card.goes_on() {
+                    explain::about(view.words, card, "goes-on-by-itself", &[])
+                } else {
+                    words.next
+                };
+                if !next.is_empty() {
+                    paragraph(ui, &next, plain(size::BODY), p.text);
                 }
                 part(ui, "details", |ui| details_ui(ui, card, error, &words.lost, view));
             });
@@ -311,7 +319,7 @@ fn failed_buttons_ui(
             {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
-            (StartedWith::Code { .. } | StartedWith::Invitation, _) => {}
+            (StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_), _) => {}
             _ => again_ui(ui, card, &view.say("send-again"), view),
         }
         if explain::leads_to_settings(error) {

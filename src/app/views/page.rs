@@ -4,7 +4,10 @@ use eframe::egui::{
     Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
-use super::{CardRects, View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
+use super::{
+    DropRects, DropTarget, View, branches, drop_zone, first_steps, header, offer, people, receive, send_card,
+    transfer, unfinished,
+};
 use crate::{
     app::{
         explain,
@@ -36,7 +39,7 @@ const COMPACT: f32 = 250.0;
 const FULL_CARDS: usize = 3;
 
 /// Draws the page and returns where the cards are that take a drop.
-pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
+pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> DropRects {
     let mut rects = Vec::new();
     let frame = Frame::new().fill(palette(ui).page);
     CentralPanel::default().frame(frame).show(ui, |ui| {
@@ -50,11 +53,15 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
                 part(ui, "header", |ui| header::header_ui(ui, state, view));
                 ui.add_space(space::S);
                 banners_ui(ui, state, view);
+                if !state.settings.first_steps_done {
+                    part(ui, "first steps", |ui| first_steps::first_steps_ui(ui, state, view));
+                }
                 if state.tells_of_internet() {
                     part(ui, "internet", |ui| internet_ui(ui, view));
                 }
                 sides_ui(ui, state, view, &mut rects);
                 ui.add_space(space::L);
+                part(ui, "people", |ui| people::people_ui(ui, state, view, &mut rects));
                 transfers_ui(ui, state, view, &mut rects);
                 part(ui, "unfinished", |ui| unfinished::unfinished_ui(ui, state, view));
                 ui.add_space(space::PAGE);
@@ -159,13 +166,14 @@ fn short(text: &str) -> String {
     crate::code::parse_any(text).map_or_else(|_| text.to_owned(), |invite| invite.code().to_string())
 }
 
-fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut CardRects) {
+fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut DropRects) {
     if state.cards.iter().any(Card::is_offered_by_code) {
         return waiting_sides_ui(ui, state, view, rects);
     }
     // Below them the page ends with some room, so that nothing scrolls as long as all is in sight.
     let below = space::L + space::PAGE + 4.0 * ui.spacing().item_spacing.y;
-    let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - below;
+    let people = people::height(state, ui.available_width(), ui.spacing().item_spacing.y);
+    let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - below - people;
     let height = if state.cards.is_empty() && state.unfinished_apart().next().is_none() {
         room.clamp(ROOMY, ROOMIEST)
     } else {
@@ -196,7 +204,7 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Car
 }
 
 /// Draws both sides while sends wait: these stand at the left, below the strip to which the drop zone has shrunk.
-fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut CardRects) {
+fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut DropRects) {
     let width = ui.available_width();
     let mut send = |ui: &mut Ui, state: &State, view: &mut View<'_>| {
         part(ui, "send", |ui| drop_zone::strip_ui(ui, view));
@@ -274,7 +282,7 @@ fn is_plain(card: &Card, state: &State) -> bool {
     !card.is_asking() && !waits && state.branches(card.id).next().is_none() && !card.folds.wants_focus
 }
 
-fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut CardRects) {
+fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut DropRects) {
     let stands_here = |card: &&Card| card.branch_of().is_none() && !card.is_offered_by_code();
     if !state.cards.iter().any(|card| stands_here(&card)) {
         return;
@@ -292,7 +300,7 @@ fn card_ui(
     is_slim: bool,
     state: &State,
     view: &mut View<'_>,
-    rects: &mut CardRects,
+    rects: &mut DropRects,
 ) {
     let name = explain::name(view.words, card);
     group(ui, card.id, &name, |ui| {
@@ -302,7 +310,7 @@ fn card_ui(
                 transfer::slim_transfer_ui(ui, card, view);
             });
             if card.takes_more() {
-                rects.push((card.id, drawn.response.rect));
+                rects.push((DropTarget::Transfer(card.id), drawn.response.rect));
             }
             return;
         }
@@ -318,7 +326,7 @@ fn card_ui(
             part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
         });
         if state.takes_additions(card) || card.takes_more() {
-            rects.push((card.id, drawn.response.rect));
+            rects.push((DropTarget::Transfer(card.id), drawn.response.rect));
         }
     });
     ui.add_space(space::XS);

@@ -24,8 +24,8 @@ use crate::{
         },
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Emphasis, Icon, face, fitting, form, icon, icon_button, link, muted, note, part,
-            row, row_of_words, signed_note, small, title_with,
+            self, Button, Emphasis, Icon, announce, face, fitting, form, icon, icon_button, link, muted,
+            note, part, row, row_of_words, signed_note, small, title, title_with,
         },
     },
     engine::{MAX_RECEIVERS, OnlineState, PathMode, Phase},
@@ -72,6 +72,7 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
             note(ui, Tone::Plain, &view.say("asked-by-itself"));
             state_line_ui(ui, card, state, view);
         }
+        None if card.person.is_some() => part(ui, "call", |ui| call_ui(ui, card, view)),
         None if card.progress.phase == Phase::Branches => state_line_ui(ui, card, state, view),
         None => part(ui, "code", |ui| code_ui(ui, card, state, view)),
     }
@@ -119,7 +120,12 @@ fn code_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         ui.set_width(ui.available_width());
         ui.with_layout(Layout::top_down(Align::Center), |ui| {
             let Some(code) = &card.code else {
+                let (top, line) =
+                    (ui.cursor().top(), ui.fonts_mut(|fonts| fonts.row_height(&theme::mono(size::CODE))));
                 muted(ui, &view.say("code-coming"));
+                // The code and its buttons have room already, so that nothing moves when they come.
+                let room = line + theme::CONTROL_HEIGHT + 2.0 * (space::XS + ui.spacing().item_spacing.y);
+                ui.add_space((top + room - ui.cursor().top()).max(0.0));
                 state_line_ui(ui, card, state, view);
                 return;
             };
@@ -143,6 +149,25 @@ fn code_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             }
             ui.add_space(space::XS);
             state_line_ui(ui, card, state, view);
+        });
+    });
+}
+
+/// Draws whom a send to a person calls, and how that is going.
+fn call_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    widgets::tinted(ui, palette(ui).accent_soft, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            if let Some(peer) = &card.peer {
+                face(ui, peer.as_str(), 32.0);
+            }
+            ui.vertical(|ui| {
+                let (text, means) = explain::calling(view.words, card);
+                announce(&title(ui, &text));
+                if let Some(means) = means {
+                    muted(ui, &means);
+                }
+            });
         });
     });
 }

@@ -17,9 +17,11 @@ use crate::app::{
     widgets::{self, Button, Emphasis, Icon, form, heading, icon_button, row},
 };
 use advanced::advanced_ui;
+pub(super) use general::folder_ui;
 use general::general_ui;
 use host::host_ui;
 use internet::internet_ui;
+pub(super) use name::name_ui;
 use relays::relays_ui;
 
 /// Width of the list of pages, in points.

@@ -12,6 +12,7 @@ use crate::{
         },
     },
     protocol::manifest::MAX_TEXT_BYTES,
+    transfer::show::Shown,
 };
 
 /// Height of the box, in points.
@@ -23,7 +24,13 @@ pub(in crate::app) fn text_ui(ctx: &Context, state: &mut State, view: &mut View<
     let size = vec2((room.x - 96.0).min(560.0), (room.y - 240.0).clamp(120.0, BOX));
     let shown = Modal::new(Id::unique("text")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(size.x);
-        let (name, hint) = (view.say("text-to-send"), view.say("text-hint"));
+        let person = state.text_for.and_then(|id| state.people.of(id));
+        let to = |key: &str, by_code: &str| match person {
+            Some(person) => view.words.tell(key, &[("name", Shown(&person.name).to_string().into())]),
+            None => view.say(by_code),
+        };
+        let (name, hint) = (to("text-to-person", "text-to-send"), view.say("text-hint"));
+        let send = to("person-send-named", "text-send");
         name_dialog(ui, &name);
         heading(ui, &name);
         ScrollArea::vertical().max_height(size.y).min_scrolled_height(size.y).show(ui, |ui| {
@@ -56,7 +63,6 @@ pub(in crate::app) fn text_ui(ctx: &Context, state: &mut State, view: &mut View<
         ui.add_space(space::S);
         ui.horizontal(|ui| {
             let can = !state.draft.trim().is_empty() && !is_long;
-            let send = view.say("text-send");
             if Button::new(Emphasis::Primary, &send).icon(Icon::ArrowUp).enabled(can).ui(ui).clicked() {
                 view.act(Action::SendText);
             }

@@ -39,7 +39,7 @@ const SPEED_WIDTH: f32 = 92.0;
 pub(super) fn transfer_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     match &card.end {
         None => moving_ui(ui, card, view),
-        Some(CardEnd::Done(report)) => done_ui(ui, card, report, view),
+        Some(CardEnd::Done(report)) => done_ui(ui, card, report, state, view),
         Some(end @ (CardEnd::Failed(_) | CardEnd::CutOff)) => {
             let kept = state.unfinished_of(card);
             failed_ui(ui, card, end, kept.map(|kept| kept.id.as_str()), view);

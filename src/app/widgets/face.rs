@@ -9,14 +9,14 @@ use crate::app::theme::{self, Weight, palette};
 /// Draws a badge for the computer that is called `name`.
 pub(in crate::app) fn face(ui: &mut Ui, name: &str, points: f32) {
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(points), Sense::hover());
-    paint(ui, name, rect.center(), points);
+    paint_face(ui, name, rect.center(), points);
 }
 
 /// Draws a badge as large as a tile, with another one at its corner that says how something stands.
 pub(in crate::app) fn face_tile(ui: &mut Ui, name: &str, (sign, colour): (Icon, Color32)) {
     const SIDE: f32 = 42.0;
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
-    paint(ui, name, rect.center(), SIDE);
+    paint_face(ui, name, rect.center(), SIDE);
     let p = palette(ui);
     let centre = rect.right_bottom() - Vec2::splat(4.0);
     ui.painter().circle(centre, 9.0, colour, Stroke::new(2.0, p.card));
@@ -24,7 +24,8 @@ pub(in crate::app) fn face_tile(ui: &mut Ui, name: &str, (sign, colour): (Icon, 
     paint_icon(ui, sign, centre, 11.0, ink);
 }
 
-fn paint(ui: &Ui, name: &str, centre: Pos2, points: f32) {
+/// Paints a badge around `centre`.
+pub(in crate::app) fn paint_face(ui: &Ui, name: &str, centre: Pos2, points: f32) {
     let (ground, ink) = theme::face(ui, name);
     ui.painter().circle_filled(centre, points / 2.0, ground);
     let font = theme::font(Weight::SemiBold, (points * 0.46).round());

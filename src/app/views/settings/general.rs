@@ -43,7 +43,7 @@ pub(super) fn general_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
 }
 
 /// Draws the folder that received files go into.
-fn folder_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+pub(in crate::app::views) fn folder_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let folder = shown_path(&state.save_folder);
     ui.horizontal(|ui| {
         label_ui(ui, &view.say("save-to"));

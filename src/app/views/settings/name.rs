@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Draws the rows.
-pub(super) fn name_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+pub(in crate::app::views) fn name_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let label = view.say("set-name");
     let by_system = Settings::default().own_name();
     let hint =

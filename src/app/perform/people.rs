@@ -1,0 +1,272 @@
+//! The people that the user has remembered: waits for their calls and answers them, finds out where they can be reached, and
+//! changes what is kept of them.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use eframe::egui::Context;
+
+use crate::{
+    app::{
+        desktop::{
+            desk::{Job, PickPurpose},
+            dialogs::Question,
+        },
+        explain,
+        model::{
+            action::{Action, Dialog, PersonAction, Recipient},
+            card::StartedWith,
+            people::Parting,
+            state::Banner,
+            tone::Tone,
+        },
+        window::Window,
+    },
+    engine::{Answer, Called, Choices, Command, InvitationChain, PairId, TaskId, WaitOrder, today},
+    history::Direction,
+    panics::PanicReport,
+    people::{People, PeopleError},
+    store::Problem,
+};
+
+/// How long it counts where people were found, while the user is at the window.
+const SOUGHT_FOR: Duration = Duration::from_mins(2);
+
+impl Window {
+    /// Has the list of people changed where it is kept, and read.
+    fn change_people(&self, change: impl FnOnce(&mut People) -> Result<(), PeopleError> + Send + 'static) {
+        self.desk.ask(Job::ChangePeople(Box::new(change)));
+    }
+
+    /// Notes something about a person.
+    fn note_of_people(&self, note: impl FnOnce(&mut People) + Send + 'static) {
+        self.change_people(|people| {
+            note(people);
+            Ok(())
+        });
+    }
+
+    /// Takes the list as it is kept: waits for those who are in it, and goes on with the sends to them that a start of the program
+    /// finds.
+    pub(super) fn take_people(
+        &mut self,
+        people: People,
+        problem: Option<Problem>,
+        changed: Result<(), PeopleError>,
+    ) {
+        if let Some(problem) = problem {
+            let args = [("detail", explain::problem(&self.words, &problem).into())];
+            self.state.tell(Tone::Warning, self.words.tell("people-problem", &args));
+        }
+        self.state.people.refused = changed.err().map(|error| explain::not_changed(&self.words, &error));
+        if let Some(refused) = self.state.people.refused.clone().filter(|_| self.state.people.open.is_none())
+        {
+            self.state.tell(Tone::Warning, refused);
+        }
+        self.state.people.take(people);
+        if self.state.dialog == Some(Dialog::Person) && self.state.people.open.is_none() {
+            self.state.dialog = None;
+        }
+        self.wait_for_people();
+        if !std::mem::replace(&mut self.has_read_people, true) {
+            for (person, paths) in self.state.people.kept_sends() {
+                // It need not be sent again by hand.
+                let by_hand = Action::Send(paths.clone(), Recipient::ByCode);
+                let says_so =
+                    |banner: &Banner| banner.way_on.as_ref().is_some_and(|(_, way)| *way == by_hand);
+                self.state.banners.retain(|banner| !says_so(banner));
+                self.send(StartedWith::Paths(paths), Recipient::Person(person));
+            }
+        }
+    }
+
+    fn people_order(&self) -> WaitOrder {
+        WaitOrder {
+            people: self.state.people.welcome(),
+            relays: self.state.settings.relay_choices(),
+            internet: self.state.internet(),
+            path_mode: self.state.settings.path_mode,
+        }
+    }
+
+    /// Waits for the calls of all people of whom the user wants to hear, as the settings are.
+    pub(super) fn wait_for_people(&mut self) {
+        let order = self.people_order();
+        let is_new =
+            order != self.waits_for && !(order.people.is_empty() && self.waits_for.people.is_empty());
+        if is_new && self.command(Command::Wait(Box::new(order.clone()))) {
+            (self.waits_for, self.sought_at) = (order, None);
+        }
+    }
+
+    /// Finds out where people can be reached, once what is known about that is old.
+    pub(in crate::app) fn seek_people(&mut self, ctx: &Context) {
+        // Nobody sees it in the background.
+        let is_here = ctx.input(|input| input.viewport().focused) == Some(true);
+        if !self.state.has_engine || !is_here {
+            return;
+        }
+        let order = self.people_order();
+        if order.people.is_empty() {
+            return;
+        }
+        let age = self.sought_at.map(|at| at.elapsed());
+        if let Some(age) = age.filter(|age| *age < SOUGHT_FOR) {
+            return ctx.request_repaint_after(SOUGHT_FOR.saturating_sub(age));
+        }
+        self.sought_at = Some(Instant::now());
+        self.command(Command::Seek(Box::new(order)));
+        ctx.request_repaint_after(SOUGHT_FOR);
+    }
+
+    /// Has the sends to people kept as they are now, so that they go on when the program starts again.
+    pub(in crate::app) fn keep_sends(&mut self) {
+        let mut changed = Vec::new();
+        for card in self.state.cards.iter_mut().filter(|card| card.end.is_none()) {
+            if let (Some(person), StartedWith::Paths(paths)) = (card.person, &card.started_with)
+                && *paths != card.kept_send
+            {
+                changed.push((person, std::mem::replace(&mut card.kept_send, paths.clone()), paths.clone()));
+            }
+        }
+        for (person, before, now) in changed {
+            self.note_of_people(move |people| {
+                people.note_sent(person, &before);
+                people.note_sending(person, &now);
+            });
+        }
+    }
+
+    /// Receives from a person that has called.
+    pub(super) fn receive_call(&mut self, called: Called) {
+        let Called { person, code, relay } = called;
+        let Some(known) = self.state.people.of(person) else { return };
+        let folder = known.trusted_folder.clone().unwrap_or_else(|| self.state.save_folder.clone());
+        let relays = self.state.settings.relay_choices().into_iter().chain(relay).collect();
+        let order = self.receive_order(code.clone(), relays, folder, InvitationChain::default());
+        let (id, internet) = (self.engine.new_id(), order.internet.clone());
+        if self.command(Command::Receive(id, Box::new(order))) {
+            self.state.add(id, Direction::Received, StartedWith::Call(code));
+            self.is_with(id, person);
+            self.change(id, |card| card.internet = internet);
+        }
+    }
+
+    /// Notes that a person is at the other end of a transfer.
+    pub(in crate::app) fn is_with(&mut self, id: TaskId, person: PairId) {
+        let name = self.state.people.name_of(person);
+        self.change(id, |card| (card.person, card.peer) = (Some(person), name));
+    }
+
+    /// Accepts the offer of a person without asking, if the user wants that; returns whether it was.
+    pub(super) fn accepts_unasked(&mut self, id: TaskId) -> bool {
+        let Some(card) = self.state.card(id) else { return false };
+        let (Some(person), Some(sheet)) = (card.person, card.sheet.as_ref()) else { return false };
+        if card.is_text() {
+            return false;
+        }
+        let (offer, fits) = (sheet.offer.clone(), sheet.fits());
+        let digest = offer.digest();
+        card.offer = Some(digest);
+        let Some(folder) = self.state.people.goes_unasked(person, &digest).map(Path::to_owned) else {
+            return false;
+        };
+        // A user who is asked can choose another folder.
+        if offer.unusable.is_some() || !fits {
+            return false;
+        }
+        let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) else { return false };
+        sheet.is_answered = true;
+        let choices = Choices { folder: Some(folder), ..sheet.choices() };
+        self.note_accepted(id, &choices);
+        self.dismiss(|card| card.id != id && card.goes_on() && card.is_of(person, &digest));
+        self.command(Command::Answer(id, Answer::Accept(choices)))
+    }
+
+    /// Notes that the offer of a person is accepted. Only one that is accepted whole goes on without asking if it is interrupted.
+    pub(super) fn note_accepted(&mut self, id: TaskId, choices: &Choices) {
+        let Some(card) = self.state.card(id) else { return };
+        let (Some(person), Some(digest), Some(folder)) = (card.person, card.offer, choices.folder.clone())
+        else {
+            return;
+        };
+        if choices.unwanted.is_empty() {
+            self.note_of_people(move |people| people.note_accepted(person, &digest, &folder));
+        }
+    }
+
+    /// Notes that a transfer with a person has ended.
+    pub(super) fn part(&mut self, Parting { person, offer, sent }: Parting) {
+        self.note_of_people(move |people| {
+            people.note_over(person, offer.as_ref(), today());
+            people.note_sent(person, &sent);
+        });
+    }
+
+    /// Remembers who is at the other end of a transfer.
+    pub(in crate::app) fn remember(&mut self, id: TaskId) {
+        let unnamed = self.words.say("person-unnamed");
+        let Some(card) = self.state.card(id) else { return };
+        let Some(pair) = card.pair.clone() else { return };
+        let said = card.peer.as_ref().map_or(unnamed, |peer| peer.as_str().to_owned());
+        let name = self.state.people.free_name_like(&said);
+        self.change_people(move |people| people.remember(&name, pair));
+    }
+
+    /// Carries out what the user did to a person.
+    pub(super) fn perform_person(&mut self, ctx: &Context, id: PairId, action: PersonAction) {
+        match action {
+            PersonAction::PickFiles => self.pick(Question::Files, PickPurpose::SendTo(id)),
+            PersonAction::PickFolder => self.pick(Question::Folder, PickPurpose::SendTo(id)),
+            PersonAction::PickTrusted => self.pick(Question::Folder, PickPurpose::Trust(id)),
+            PersonAction::Open => {
+                self.state.people.open(id);
+                self.perform(ctx, Action::Show(Some(Dialog::Person)));
+            }
+            PersonAction::WriteText => {
+                self.perform(ctx, Action::Show(Some(Dialog::Text)));
+                self.state.text_for = Some(id);
+            }
+            PersonAction::Rename(name) => {
+                self.change_person(id, move |people, old| people.rename(old, &name));
+            }
+            PersonAction::AlwaysAsk => self.trust(id, None),
+            PersonAction::Block(is_blocked) => {
+                self.change_person(id, move |people, name| {
+                    people.with(name, |person| person.is_blocked = is_blocked)
+                });
+            }
+            PersonAction::AskForget => self.perform(ctx, Action::Show(Some(Dialog::ForgetPerson))),
+            PersonAction::Forget => {
+                self.change_person(id, People::forget);
+                self.perform(ctx, Action::Show(None));
+            }
+        }
+    }
+
+    /// Has what a person sends received into this folder without asking, or asks again.
+    pub(super) fn trust(&self, id: PairId, folder: Option<PathBuf>) {
+        self.change_person(id, |people, name| people.with(name, |person| person.trusted_folder = folder));
+    }
+
+    /// Changes a person, by the name that it has by then.
+    fn change_person(
+        &self,
+        id: PairId,
+        change: impl FnOnce(&mut People, &str) -> Result<(), PeopleError> + Send + 'static,
+    ) {
+        self.change_people(move |people| {
+            let name = people.of(id).map(|person| person.name.clone()).ok_or(PeopleError::Unknown)?;
+            change(people, &name)
+        });
+    }
+
+    /// Reports that no person can send to this computer any more.
+    pub(super) fn tell_wait_broke(&mut self, report: &PanicReport) {
+        self.waits_for = WaitOrder::default();
+        let copy = (self.words.say("copy-report"), Action::CopyText(explain::broke(&self.words, report)));
+        self.state.tell_with(Tone::Bad, self.words.say("people-wait-broke"), Some(copy));
+    }
+}
