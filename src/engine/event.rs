@@ -87,7 +87,8 @@ pub enum Event {
     Called(Called),
     /// The person to which a send goes is called.
     Calling(TaskId, CallState),
-    /// Where a person can be reached at the moment, after [`Command::Seek`](crate::engine::Command::Seek).
+    /// Where a person can be reached at the moment: after [`Command::Seek`](crate::engine::Command::Seek), and when a person for
+    /// whom the engine waits has come by itself.
     Presence(PairId, Presence),
     /// The engine no longer waits for calls, because of a fault of its own.
     WaitBroke(PanicReport),

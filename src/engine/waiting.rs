@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     command::WaitOrder,
-    event::{Called, Event},
+    event::{Called, Event, Presence},
     local::{OwnRelayTask, announce},
     outbox::Outbox,
 };
@@ -191,9 +191,13 @@ async fn wait_for_day(
     }
 }
 
-/// Hears one call, and reports it.
+/// Hears one call, and reports it, and that the person is there.
 async fn hear(person: &KnownPair, admitted: Admitted, context: &Context, out: &Outbox) {
     let Admitted { meeting, place, stays, is_free: _is_free } = admitted;
+    // Nobody else could have proven to know the code, so the person is there, whatever it says. The relay in this process is found on
+    // the local network.
+    let presence = if place.own_key.is_some() { Presence::Nearby } else { Presence::Reachable };
+    out.send(Event::Presence(person.id(), presence)).await;
     match call::hear(meeting, &place.venue, context).await {
         Ok(heard) => {
             // The relay in this process takes no sender but those of this process, so the caller waits elsewhere.

@@ -212,10 +212,13 @@ async fn what_a_person_lost_in_the_middle_goes_on_after_its_restart() {
 async fn who_waits_is_seen_and_who_does_not_is_away() {
     let world = World::new().await;
     let [(there, they), (away, _)] = [(); 2].map(|()| acquainted());
+    let looker = they.id();
     world.receiver.wait(wait_order(&world, vec![they]));
     let order = || wait_order(&world, vec![there.clone(), away.clone()]);
     while world.sender.seek(order()).await[&there.id()] != Presence::Reachable {}
     assert_eq!(world.sender.seek(order()).await[&away.id()], Presence::Away);
+    // One who looks has come, and is seen in turn.
+    assert_eq!(world.receiver.sees().await, (looker, Presence::Reachable));
     // Looking is no call.
     is_still_heard(&world, &there).await;
 }

@@ -113,6 +113,11 @@ impl Party {
         found
     }
 
+    /// Waits until a person is seen, without being looked for.
+    pub async fn sees(&self) -> (PairId, Presence) {
+        within("a person", async { self.seen.lock().await.recv().await }).await.unwrap()
+    }
+
     /// Waits for the next call.
     pub async fn called(&self) -> Called {
         within("a call", async { self.calls.lock().await.recv().await }).await.unwrap()

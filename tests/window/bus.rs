@@ -5,10 +5,11 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
+    thread,
 };
 
 use zbus::{
-    blocking::{Connection, connection::Builder},
+    blocking::{Connection, MessageIterator, connection::Builder},
     interface,
     object_server::SignalEmitter,
     zvariant::{OwnedObjectPath, OwnedValue, Value},
@@ -52,6 +53,28 @@ impl Bus {
         Portal { _bus: bus.build().unwrap(), questions }
     }
 
+    /// Listens to what is shown in the taskbar.
+    pub fn taskbar(&self) -> Taskbar {
+        let bus = Builder::address(self.address.as_str()).unwrap().build().unwrap();
+        let rule = zbus::MatchRule::builder()
+            .msg_type(zbus::message::Type::Signal)
+            .interface("com.canonical.Unity.LauncherEntry")
+            .unwrap()
+            .build();
+        let signals = MessageIterator::for_match_rule(rule, &bus, None).unwrap();
+        let (seen, shown) = channel();
+        // The thread ends with the bus.
+        thread::spawn(move || {
+            for signal in signals {
+                let Ok(content) = signal.and_then(|signal| signal.body().deserialize()) else { return };
+                if seen.send(content).is_err() {
+                    return;
+                }
+            }
+        });
+        Taskbar(shown)
+    }
+
     /// A portal that takes every call and never answers.
     pub fn silent_portal(&self) -> SilentPortal {
         let bus = Builder::address(self.address.as_str()).unwrap().build().unwrap();
@@ -93,6 +116,22 @@ impl Portal {
     /// What the program asks next.
     pub fn question(&self) -> String {
         self.questions.recv_timeout(GUARD).expect("a question for the portal")
+    }
+}
+
+/// What is shown in the taskbar.
+pub struct Taskbar(Receiver<(String, HashMap<String, OwnedValue>)>);
+
+impl Taskbar {
+    /// Waits until this entry of the program with this id shows a bar (`true`) or none, and returns how far the bar has come.
+    pub fn shows(&self, program: &str, has_bar: bool) -> f64 {
+        loop {
+            let (entry, content) = self.0.recv_timeout(GUARD).expect("something in the taskbar");
+            assert_eq!(entry, format!("application://{program}.desktop"));
+            if *content["progress-visible"].downcast_ref::<bool>().as_ref().unwrap() == has_bar {
+                return content["progress"].downcast_ref::<f64>().unwrap();
+            }
+        }
     }
 }
 

@@ -59,6 +59,12 @@ impl<'d> Program<'d> {
         )
     }
 
+    /// Opens the window of a user whose settings have one relay and limit sends to 2 MB/s, and whose session has this bus.
+    pub fn start_slowly_on(display: &'d Display, bus: &Bus, server: &str) -> Self {
+        let settings = format!("bytes_per_sec = 2000000\n[[relay]]\naddress = \"{server}\"\n");
+        Self::with_settings(display, &settings, Some(bus.address.clone()))
+    }
+
     fn with_settings(display: &'d Display, settings: &str, bus: Option<String>) -> Self {
         let home = tempfile::tempdir().unwrap();
         for name in ["config", "data", "received", "run"] {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::{
+    bus::Bus,
     clipboard::Copied,
     display::Display,
     program::Program,
@@ -53,6 +54,18 @@ fn two_windows_pass_a_file_to_each_other() {
     receiver.done();
     sender.done();
     assert_eq!(fs::read(receiver.received().join("between windows")).unwrap(), noise(3, 2 * BLOCK));
+}
+
+#[test]
+fn a_transfer_shows_in_the_taskbar_as_long_as_it_moves() {
+    let (display, site, bus) = (Display::start(), Site::new(), Bus::start());
+    let taskbar = bus.taskbar();
+    let window = Program::start_slowly_on(&display, &bus, &site.server);
+    window.drop_files(&[site.plant("film.mov", noise(5, 8 * BLOCK))]);
+    site.receive(&[window.code().as_str(), "--yes"]).end().exits(0);
+    assert!((0.0..=1.0).contains(&taskbar.shows("arpa.home.Caiman", true)));
+    taskbar.shows("arpa.home.Caiman", false);
+    window.done();
 }
 
 #[test]

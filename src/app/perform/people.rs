@@ -24,7 +24,10 @@ use crate::{
         },
         window::Window,
     },
-    engine::{Answer, Called, Choices, Command, InvitationChain, PairId, TaskId, WaitOrder, today},
+    engine::{
+        Answer, Called, Choices, Command, InvitationChain, KnownPair, PairId, Presence, TaskId, WaitOrder,
+        today,
+    },
     history::Direction,
     panics::PanicReport,
     people::{People, PeopleError},
@@ -33,6 +36,8 @@ use crate::{
 
 /// How long it counts where people were found, while the user is at the window.
 const SOUGHT_FOR: Duration = Duration::from_mins(2);
+/// How long it counts that one of them was not found.
+const MISSED_FOR: Duration = Duration::from_secs(45);
 
 impl Window {
     /// Has the list of people changed where it is kept, and read.
@@ -112,13 +117,15 @@ impl Window {
         if order.people.is_empty() {
             return;
         }
+        let is_away = |pair: &KnownPair| self.state.people.presence(pair.id()) == Some(Presence::Away);
+        let limit = if order.people.iter().any(is_away) { MISSED_FOR } else { SOUGHT_FOR };
         let age = self.sought_at.map(|at| at.elapsed());
-        if let Some(age) = age.filter(|age| *age < SOUGHT_FOR) {
-            return ctx.request_repaint_after(SOUGHT_FOR.saturating_sub(age));
+        if let Some(age) = age.filter(|age| *age < limit) {
+            return ctx.request_repaint_after(limit.saturating_sub(age));
         }
         self.sought_at = Some(Instant::now());
         self.command(Command::Seek(Box::new(order)));
-        ctx.request_repaint_after(SOUGHT_FOR);
+        ctx.request_repaint_after(limit);
     }
 
     /// Has the sends to people kept as they are now, so that they go on when the program starts again.

@@ -25,8 +25,6 @@ use crate::{
     },
     history::Direction,
     panics::PanicReport,
-    settings::Settings,
-    store::Store,
 };
 
 /// A window with the internet on. Nothing that these tests do with it opens a connection.
@@ -183,10 +181,6 @@ fn who_runs_the_public_relays_is_told_once() {
     screen.press(Key::Escape);
     screen.click_key("internet-understood");
     assert!(!screen.shows(&screen.say("internet-first")));
-    // The desk writes in its own time.
-    screen.until("the settings", |screen| {
-        Settings::look(&Store::at(screen.folder())).settings.internet_told.then_some(())
-    });
     let screen = screen.reopened();
     assert!(!screen.shows(&screen.say("internet-first")));
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use eframe::egui::Key;
+use eframe::egui::{Key, Modifiers};
 
 use super::{
     Screen, both,
@@ -204,10 +204,13 @@ fn knows(name: &'static str) -> (Screen, PairId) {
 #[test]
 fn a_person_is_renamed_and_forgotten_by_keyboard_and_only_after_a_question() {
     let (mut screen, id) = knows(BEN);
-    screen.click(&screen.say_named("person-more-named", BEN));
+    screen.tab_to(&screen.say_named("person-more-named", BEN));
+    screen.press(Key::Enter);
     assert_eq!(screen.dialog_name().as_deref(), Some(BEN));
     let field = screen.say("person-name");
-    screen.fill(&field, "Benjamin");
+    screen.tab_to(&field);
+    screen.press_with(Modifiers::COMMAND, Key::A);
+    screen.type_text("Benjamin");
     screen.press(Key::Enter);
     let name = |screen: &mut Screen| screen.window().state.people.of(id).map(|person| person.name.clone());
     screen.until("the new name", |screen| (name(screen).as_deref() == Some("Benjamin")).then_some(()));
@@ -221,8 +224,10 @@ fn a_person_is_renamed_and_forgotten_by_keyboard_and_only_after_a_question() {
     // The keyboard is on the answer that loses nothing.
     screen.press(Key::Enter);
     assert!(name(&mut screen).is_some() && screen.dialog_name().is_some());
-    screen.click_key("person-forget");
-    screen.click_key("person-forget");
+    for _ in 0..2 {
+        screen.tab_to(&screen.say("person-forget"));
+        screen.press(Key::Enter);
+    }
     screen.until("nobody", |screen| screen.window().state.people.all().is_empty().then_some(()));
     assert_eq!(screen.dialog_name(), None);
 }

@@ -448,6 +448,17 @@ impl Screen {
         self.settle();
     }
 
+    /// Presses Tab until the keyboard is on the control of this name.
+    pub(super) fn tab_to(&mut self, name: &str) {
+        for _ in 0..60 {
+            if self.focused().is_some_and(|(_, focused)| focused == name) {
+                return;
+            }
+            self.press(Key::Tab);
+        }
+        panic!("Tab never comes to {name}: {:#?}", self.texts());
+    }
+
     /// Types a text where the keyboard is.
     pub(super) fn type_text(&mut self, text: &str) {
         for c in text.chars() {

@@ -53,17 +53,6 @@ fn held(screen: &Screen) -> String {
     words.tell("held-of", &args)
 }
 
-/// Presses Tab until the keyboard is on the control of this name.
-fn tab_to(screen: &mut Screen, name: &str) {
-    for _ in 0..60 {
-        if screen.focused().is_some_and(|(_, focused)| focused == name) {
-            return;
-        }
-        screen.press(Key::Tab);
-    }
-    panic!("Tab never comes to {name}: {:#?}", screen.texts());
-}
-
 #[test]
 fn nothing_interrupted_is_not_mentioned() {
     let screen = Screen::new();
@@ -100,7 +89,7 @@ fn several_things_are_called_by_their_first_names_and_none_can_turn_the_text() {
 fn resume_says_what_to_do_and_takes_the_keyboard_to_the_code() {
     let (mut screen, _) = with_film();
     let resume = screen.say_named("resume-named", "film.mov");
-    tab_to(&mut screen, &resume);
+    screen.tab_to(&resume);
     screen.press(Key::Enter);
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
     let told = screen.say("resume-means");
@@ -141,7 +130,7 @@ fn discard_asks_first_and_the_keyboard_answers() {
     let (mut screen, kept) = with_film();
     let discard = screen.say_named("discard-named", "film.mov");
     let question = screen.say("discard-question");
-    tab_to(&mut screen, &discard);
+    screen.tab_to(&discard);
     screen.press(Key::Enter);
     assert_eq!(screen.dialog_name(), Some(question));
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("discard-keep")), "Enter is harmless");
@@ -152,7 +141,7 @@ fn discard_asks_first_and_the_keyboard_answers() {
 
     screen.press(Key::Enter);
     let sure = screen.say("discard");
-    tab_to(&mut screen, &sure);
+    screen.tab_to(&sure);
     screen.press(Key::Enter);
     assert!(!screen.shows("film.mov") && screen.window().state.dialog.is_none());
     screen.until("the space", |_| (!kept.exists()).then_some(()));
@@ -244,7 +233,7 @@ fn tab_comes_to_every_one_of_many() {
     let buttons: Vec<String> = buttons.collect();
     assert_eq!(buttons.len(), 12, "{buttons:?}");
     for button in buttons {
-        tab_to(&mut screen, &button);
+        screen.tab_to(&button);
     }
 }
 

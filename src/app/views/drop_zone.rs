@@ -12,12 +12,14 @@ use crate::{
     app::{
         model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Emphasis, Icon, disc, heading, icon, icon_button, muted, row},
+        widgets::{Button, Emphasis, Icon, disc, fitting, heading, icon, icon_button, muted, row},
     },
     engine::TaskId,
     transfer::show::Shown,
 };
 
+/// Height below which what takes a drop says only what the drop does, in points.
+const LOW: f32 = 64.0;
 /// Height of the strip that is left of the zone while sends wait, in points.
 const STRIP: f32 = 56.0;
 /// Height of the zone's words and buttons, in points, without the icon above them.
@@ -135,9 +137,15 @@ pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &DropRe
         let glyph = char::from(Icon::FilePlus);
         painter.text(centre - vec2(0.0, 46.0), Align2::CENTER_CENTER, glyph, theme::icons(40.0), p.accent);
     }
-    let display = theme::font(Weight::SemiBold, size::DISPLAY);
+    let semi_bold = |size| theme::font(Weight::SemiBold, size);
+    let fitted = fitting(ui, &text, semi_bold, size::DISPLAY, area.width() - 2.0 * space::S);
+    // On the name of a person there is no room for more.
+    if area.height() < LOW {
+        painter.text(centre, Align2::CENTER_CENTER, text, semi_bold(fitted), p.text);
+        return;
+    }
     let at = if is_low { centre - vec2(0.0, 12.0) } else { centre };
-    painter.text(at, Align2::CENTER_CENTER, text, display, p.text);
+    painter.text(at, Align2::CENTER_CENTER, text, semi_bold(fitted), p.text);
     let font = theme::font(Weight::Regular, size::BODY);
     let galley = painter.layout(
         describe(&state.hovering, state.hover_count, view),

@@ -11,7 +11,7 @@ use crate::{
     app::{
         explain,
         model::{
-            action::{Action, Copied, Resume},
+            action::{Action, Copied, PersonAction, Recipient, Resume},
             card::{Card, CardEnd, StartedWith},
             settings_form::Page,
             state::State,
@@ -111,6 +111,21 @@ pub(super) fn slim_end_ui(ui: &mut Ui, card: &Card, end: &CardEnd, view: &mut Vi
 fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let placed = card.placed().filter(|(_, placed)| !placed.is_empty());
     ui.horizontal_wrapped(|ui| {
+        if let (Some(person), Some(peer)) = (card.person, &card.peer) {
+            let send =
+                view.words.tell("person-send-named", &[("name", Shown(peer.as_str()).to_string().into())]);
+            if Button::new(Emphasis::Secondary, &send).icon(Icon::Plus).ui(ui).clicked() {
+                view.act(Action::Person(person, PersonAction::PickFiles));
+            }
+        }
+        if let (StartedWith::Paths(paths), Recipient::ByCode) = (&card.started_with, card.recipient())
+            && card.bond.is_none()
+        {
+            let again = view.say("send-again");
+            if Button::new(Emphasis::Secondary, &again).icon(Icon::RotateCw).ui(ui).clicked() {
+                view.act(Action::Send(paths.clone(), Recipient::ByCode));
+            }
+        }
         if let Some((_, placed)) = placed {
             if let [one] = placed {
                 let open = view.say("open");

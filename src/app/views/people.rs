@@ -41,7 +41,7 @@ pub(super) fn height(state: &State, width: f32, gap: f32) -> f32 {
         0 => 0.0,
         count => {
             let lines = count.div_ceil(columns(width, gap)) as f32;
-            space::L + HEAD + lines * (HEIGHT + gap) + gap
+            space::L + HEAD + lines * (HEIGHT + gap) + gap + space::S
         }
     }
 }
@@ -82,6 +82,7 @@ pub(super) fn people_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: 
             }
         });
     }
+    ui.add_space(space::S);
 }
 
 /// Draws a person: a button that asks for files, and one at its end that leads to everything else.

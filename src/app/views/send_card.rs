@@ -163,6 +163,10 @@ fn call_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
             }
             ui.vertical(|ui| {
                 let (text, means) = explain::calling(view.words, card);
+                if means.is_none() {
+                    // This puts the line beside the middle of the face.
+                    ui.add_space(7.0);
+                }
                 announce(&title(ui, &text));
                 if let Some(means) = means {
                     muted(ui, &means);

@@ -30,7 +30,7 @@ use crate::transfer::{error::TransferError, link::control::farewell::LONGEST_FAR
 /// Seeds that have found a fault. They run first.
 const KEPT: [u64; 0] = [];
 /// How many schedules are run unless `CAIMAN_RUNS` says otherwise. They take about half a minute on two cores.
-const RUNS: u64 = 2000;
+const RUNS: u64 = 1000;
 /// The most faults of one schedule.
 const MAX_FAULTS: u64 = 16;
 /// The most files of one schedule.
