@@ -449,6 +449,11 @@ impl Card {
         Some(Parting { person, offer, sent: self.kept_send.clone() })
     }
 
+    /// Whether it began with a call and has ended before anything was accepted.
+    pub(in crate::app) fn came_to_nothing(&self) -> bool {
+        matches!(self.started_with, StartedWith::Call(_)) && self.end.is_some() && self.accepted.is_none()
+    }
+
     /// Whether it has ended in the middle, and goes on by itself once the person at the other end is back.
     pub(in crate::app) fn goes_on(&self) -> bool {
         self.offer.is_some()

@@ -28,7 +28,7 @@ use crate::{
         Answer, Called, Choices, Command, InvitationChain, KnownPair, PairId, Presence, TaskId, WaitOrder,
         today,
     },
-    history::Direction,
+    history::{Direction, Outcome, PastTransfer},
     panics::PanicReport,
     people::{People, PeopleError},
     store::Problem,
@@ -155,6 +155,8 @@ impl Window {
         let order = self.receive_order(code.clone(), relays, folder, InvitationChain::default());
         let (id, internet) = (self.engine.new_id(), order.internet.clone());
         if self.command(Command::Receive(id, Box::new(order))) {
+            // One who calls and hangs up again and again leaves one card.
+            self.dismiss(|card| card.person == Some(person) && card.came_to_nothing());
             self.state.add(id, Direction::Received, StartedWith::Call(code));
             self.is_with(id, person);
             self.change(id, |card| card.internet = internet);
@@ -189,7 +191,18 @@ impl Window {
         let choices = Choices { folder: Some(folder), ..sheet.choices() };
         self.note_accepted(id, &choices);
         self.dismiss(|card| card.id != id && card.goes_on() && card.is_of(person, &digest));
+        self.take_back_interruption(id);
         self.command(Command::Answer(id, Answer::Accept(choices)))
+    }
+
+    /// Takes back what a start of the program has told of a transfer that goes on now.
+    fn take_back_interruption(&mut self, id: TaskId) {
+        let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
+        let name = explain::name(&self.words, card);
+        let is_its = |entry: &&PastTransfer| entry.what == name && entry.outcome == Outcome::Interrupted;
+        let past = self.state.history.entries().iter().filter(is_its);
+        let told: Vec<String> = past.map(|entry| explain::interrupted(&self.words, entry)).collect();
+        self.state.banners.retain(|banner| !told.contains(&banner.text));
     }
 
     /// Notes that the offer of a person is accepted. Only one that is accepted whole goes on without asking if it is interrupted.

@@ -19,7 +19,7 @@ use crate::{
         model::card::{Card, CardEnd, StartedWith},
     },
     crypto::{KnownPair, PairKey, Side},
-    engine::{CallState, Event, Notice, PairId, Presence, TransferError},
+    engine::{CallState, Called, Event, Notice, PairId, Presence, TransferError},
     history::Direction,
     settings::SavedRelay,
 };
@@ -256,6 +256,20 @@ fn a_person_goes_by_the_name_that_the_user_knows() {
     screen.notice(id, Notice::Offer(offer));
     assert!(screen.shows("Ben wants to send you notes.txt"), "{:#?}", screen.texts());
     assert!(!screen.shows("Mallory"));
+}
+
+/// Catches a person that fills the page, though it never gets an answer.
+#[test]
+fn one_who_calls_and_hangs_up_again_and_again_leaves_one_card() {
+    let (mut screen, person) = knows(BEN);
+    for part in ["one", "two", "three"] {
+        let code = format!("{part}-caller-hangs-up").parse().unwrap();
+        screen.feed(Event::Called(Called { person, code, relay: None }));
+        let id = screen.card().id;
+        screen.feed(made_up::failed(id, TransferError::PeerCancelled));
+    }
+    let with_ben = screen.window().state.cards.iter().filter(|card| card.person == Some(person)).count();
+    assert_eq!(with_ben, 1, "{:#?}", screen.texts());
 }
 
 #[test]

@@ -111,7 +111,7 @@ pub(super) fn slim_end_ui(ui: &mut Ui, card: &Card, end: &CardEnd, view: &mut Vi
 fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let placed = card.placed().filter(|(_, placed)| !placed.is_empty());
     ui.horizontal_wrapped(|ui| {
-        if let (Some(person), Some(peer)) = (card.person, &card.peer) {
+        if let (Direction::Sent, Some(person), Some(peer)) = (card.direction, card.person, &card.peer) {
             let send =
                 view.words.tell("person-send-named", &[("name", Shown(peer.as_str()).to_string().into())]);
             if Button::new(Emphasis::Secondary, &send).icon(Icon::Plus).ui(ui).clicked() {

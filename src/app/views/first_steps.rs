@@ -43,10 +43,13 @@ pub(super) fn first_steps_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>
         let question = ["first-name", "first-folder", "first-reach"][step];
         let question = RichText::new(view.say(question)).font(font(Weight::Medium, size::BODY));
         ui.add(Label::new(question.color(palette(ui).text)).wrap());
-        part(ui, ("step", step), |ui| match step {
-            0 => name_ui(ui, state, view),
-            1 => folder_ui(ui, state, view),
-            _ => reach_ui(ui, state, view),
+        part(ui, ("step", step), |ui| {
+            ui.spacing_mut().item_spacing.y = space::S;
+            match step {
+                0 => name_ui(ui, state, view),
+                1 => folder_ui(ui, state, view),
+                _ => reach_ui(ui, state, view),
+            }
         });
         ui.add_space(space::XS);
         ui.horizontal(|ui| {

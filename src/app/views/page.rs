@@ -5,8 +5,8 @@ use eframe::egui::{
 };
 
 use super::{
-    DropRects, DropTarget, View, branches, drop_zone, first_steps, header, offer, people, receive, send_card,
-    transfer, unfinished,
+    DropRects, DropTarget, View, branches, card_parts::code_or_name, drop_zone, first_steps, header, offer,
+    people, receive, send_card, transfer, unfinished,
 };
 use crate::{
     app::{
@@ -49,6 +49,10 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
             let aside = ((ui.available_width() - width) / 2.0).floor().max(0.0);
             let column = Rect::from_min_size(ui.cursor().min + vec2(aside, 0.0), vec2(width, f32::INFINITY));
             ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
+                if state.dialog.is_some() {
+                    // Screen readers shall find nothing but the dialog.
+                    ui.ctx().accesskit_node_builder(ui.unique_id(), |page| page.set_hidden());
+                }
                 ui.add_space(space::L);
                 part(ui, "header", |ui| header::header_ui(ui, state, view));
                 ui.add_space(space::S);
@@ -302,7 +306,7 @@ fn card_ui(
     view: &mut View<'_>,
     rects: &mut DropRects,
 ) {
-    let name = explain::name(view.words, card);
+    let name = code_or_name(card, explain::name(view.words, card));
     group(ui, card.id, &name, |ui| {
         if is_slim && is_plain(card, state) && !card.folds.details {
             let drawn = widgets::slim_card(ui, |ui| {

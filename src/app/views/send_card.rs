@@ -82,7 +82,7 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
         None => {}
     }
-    if card.lost_one {
+    if card.lost_one && card.person.is_none() {
         note(ui, Tone::Warning, &view.say("receiver-lost"));
     }
     if let Some(theirs) = card.other_version {

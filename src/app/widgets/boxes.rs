@@ -77,7 +77,10 @@ pub(in crate::app) fn dialog_frame(style: &Style) -> Frame {
 pub(in crate::app) fn name_dialog(ui: &Ui, name: &str) {
     let is_dialog = |part: &&UiStack| part.info.kind == Some(UiKind::Modal);
     if let Some(dialog) = ui.stack().iter().find(is_dialog) {
-        ui.ctx().accesskit_node_builder(dialog.unique_id, |node| node.set_label(name));
+        ui.ctx().accesskit_node_builder(dialog.unique_id, |node| {
+            node.set_label(name);
+            node.set_modal();
+        });
     }
 }
 
