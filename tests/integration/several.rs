@@ -367,5 +367,6 @@ async fn an_engine_that_ends_ends_its_branches() {
     guest.accept(&world).await;
     guest.receiving.moving().await;
     std::mem::replace(&mut world.sender, Party::start()).close().await;
-    assert!(matches!(guest.receiving.error().await, TransferError::PeerCancelled));
+    let error = guest.receiving.error().await;
+    assert!(matches!(error, TransferError::PeerFailed(caiman::protocol::peer::Trouble::Closed)), "{error:?}");
 }

@@ -1,7 +1,8 @@
 //! The page: header, banners, Send and Receive side by side, the transfers below; and over all of it the drop target.
 
 use eframe::egui::{
-    Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
+    Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2,
+    accesskit::Node, vec2,
 };
 
 use super::{
@@ -51,7 +52,7 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
             ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
                 if state.dialog.is_some() {
                     // Screen readers shall find nothing but the dialog.
-                    ui.ctx().accesskit_node_builder(ui.unique_id(), |page| page.set_hidden());
+                    ui.ctx().accesskit_node_builder(ui.unique_id(), Node::set_hidden);
                 }
                 ui.add_space(space::L);
                 part(ui, "header", |ui| header::header_ui(ui, state, view));
