@@ -214,9 +214,12 @@ pub(in crate::app) fn named(button: Response, name: &str) -> Response {
     button
 }
 
-/// Draws a ring around the control if it has the keyboard.
+/// Draws a ring around the control if it has the keyboard, and brings it into sight if it has just got it.
 pub(in crate::app) fn focus_ring(ui: &Ui, response: &Response, rect: Rect, radius: u8) {
     if response.has_focus() {
+        if response.gained_focus() {
+            response.scroll_to_me(None);
+        }
         let stroke = Stroke::new(2.0, palette(ui).accent);
         let radius = CornerRadius::same(radius + 2);
         ui.painter().rect_stroke(rect.expand(2.0), radius, stroke, StrokeKind::Outside);
