@@ -163,6 +163,11 @@ impl People {
         self.list.iter().filter(|person| !person.is_blocked)
     }
 
+    /// By what those can be found of whom the user wants to hear.
+    pub fn welcome_pairs(&self) -> Vec<KnownPair> {
+        self.welcome().map(|person| person.pair.clone()).collect()
+    }
+
     /// The person of this name, in any case if nobody has exactly this one.
     pub fn find(&self, name: &str) -> Option<&Person> {
         self.position(name).map(|at| &self.list[at])

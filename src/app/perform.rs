@@ -121,7 +121,7 @@ impl Window {
                 self.take_settings(ctx);
             }
             Action::FirstStep(step) => self.first_step(ctx, step),
-            Action::EndFirstSteps => self.first_steps_are_done(ctx),
+            Action::EndFirstSteps => self.end_first_steps(ctx),
             Action::CheckRelay => self.check_relay(),
             Action::Browse(address) => ctx.open_url(OpenUrl::new_tab(address)),
             Action::Quit => self.quit(ctx),
@@ -148,10 +148,8 @@ impl Window {
     /// Carries out what an event asks for.
     pub(super) fn effect(&mut self, ctx: &Context, effect: Effect) {
         match effect {
-            Effect::Asked(id, manifest) => {
-                if self.accepts_unasked(id) {
-                    return;
-                }
+            Effect::Recognise(id, offer) => self.desk.ask(Job::Recognise(id, offer)),
+            Effect::Ask(id, manifest) => {
                 self.desk.ask(Job::BuildTree(id, manifest));
                 self.tell_elsewhere(ctx, id, "offered");
                 // While an offer is checked, what it may resume is in use for a moment, and the last listing may have
@@ -214,14 +212,14 @@ impl Window {
     /// Goes to one of the first steps. Who has come past the last one has read who runs the relays.
     fn first_step(&mut self, ctx: &Context, step: usize) {
         self.state.first_step = step;
-        self.take_settings(ctx);
         if step >= first_steps::STEPS {
             self.state.settings.internet_told = true;
-            self.first_steps_are_done(ctx);
+            self.state.settings.first_steps_done = true;
         }
+        self.take_settings(ctx);
     }
 
-    fn first_steps_are_done(&mut self, ctx: &Context) {
+    fn end_first_steps(&mut self, ctx: &Context) {
         self.state.settings.first_steps_done = true;
         self.take_settings(ctx);
     }

@@ -162,9 +162,9 @@ impl PeopleReception {
             let message = problem.to_string();
             self.plan.reporter.say(&sentence(&message), "warning", json!({ "message": message }));
         }
-        let before = pairs(&self.people);
+        let before = self.people.welcome_pairs();
         self.people = people;
-        let now = pairs(&self.people);
+        let now = self.people.welcome_pairs();
         if !is_first && before == now {
             return;
         }
@@ -284,11 +284,6 @@ impl PeopleReception {
             output::line(failure("this program can't go on"));
         }
     }
-}
-
-/// Those for whose calls to wait.
-fn pairs(people: &People) -> Vec<KnownPair> {
-    people.welcome().map(|person| person.pair.clone()).collect()
 }
 
 /// Waits for the answer to the question of a transfer; for ever, if none was asked.

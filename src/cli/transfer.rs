@@ -562,7 +562,12 @@ impl CliTransfer {
     pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
         self.will_repeat |= error.will_repeat();
         if let Some(person) = &self.person {
-            person.note_end(!matches!(error, TransferError::Declined | TransferError::PeerDeclined));
+            // The other side's user has ended it; here an interrupt only ends the program.
+            let is_over = matches!(
+                error,
+                TransferError::Declined | TransferError::PeerDeclined | TransferError::PeerCancelled
+            );
+            person.note_end(!is_over);
         }
         self.show_kept();
         self.reporter.error(error)

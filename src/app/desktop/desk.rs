@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::model::tree::Tree,
-    engine::{PairId, Registry, TaskId, Unfinished},
+    engine::{Offer, PairId, Registry, TaskId, Unfinished},
     history::History,
     panics::{PanicReport, catch},
     people::{People, PeopleError},
@@ -90,6 +90,8 @@ pub(in crate::app) enum Job {
     SaveHistory(History),
     Clipboard(ClipboardUse),
     BuildTree(TaskId, Arc<Manifest>),
+    /// Digest this offer, by which it is recognised.
+    Recognise(TaskId, Arc<Offer>),
     /// Read the list of people.
     LookAtPeople,
     /// Change the list of people, and read it.
@@ -140,7 +142,7 @@ impl Job {
     /// What the window has to mend if this job breaks off.
     fn broken(&self) -> BrokenJob {
         match self {
-            Self::BuildTree(id, _) => BrokenJob::Tree(*id),
+            Self::BuildTree(id, _) | Self::Recognise(id, _) => BrokenJob::Tree(*id),
             Self::Discard { .. } => BrokenJob::Discard,
             _ => BrokenJob::Other,
         }
@@ -167,6 +169,8 @@ pub(in crate::app) enum DeskOutcome {
         text: Option<String>,
     },
     Tree(TaskId, Tree),
+    /// The digest of an offer.
+    Recognised(TaskId, [u8; 32]),
     /// The people, what of their list can't be used, and what came of the change that was asked for.
     People {
         people: People,
@@ -344,6 +348,7 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
+            Job::Recognise(id, offer) => self.outbox.send(DeskOutcome::Recognised(id, offer.digest())),
             Job::LookAtPeople => self.look_at_people(Ok(())),
             Job::ChangePeople(change) => {
                 let changed = People::change(&self.stores.history, change);
@@ -459,7 +464,7 @@ impl Worker {
         if cfg!(test) {
             return;
         }
-        if self.taskbar.is_none() {
+        if self.taskbar.is_none() && fraction.is_some() {
             self.taskbar = TaskbarEntry::find().ok();
         }
         let shown = self.taskbar.as_ref().map(|entry| entry.show(fraction.map(f64::from)));

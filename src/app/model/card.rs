@@ -16,7 +16,7 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        CallState, Connection, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept, Notice,
+        CallState, Connection, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept, Notice, Offer,
         OnlineState, PairId, PeerName, Progress, Report, TaskId, TransferError,
     },
     history::{Direction, PastKind},
@@ -168,7 +168,7 @@ pub(in crate::app) struct Card {
     pub(in crate::app) call: Option<CallState>,
     /// By what the other side can be found again, once both know that they are to be.
     pub(in crate::app) pair: Option<KnownPair>,
-    /// The digest of a person's offer.
+    /// The digest of a person's offer, unless only a part of it was accepted.
     pub(in crate::app) offer: Option<[u8; 32]>,
     /// With which paths a send to a person is kept, so that it goes on when the program starts again.
     pub(in crate::app) kept_send: Vec<PathBuf>,
@@ -217,12 +217,12 @@ pub(in crate::app) struct Card {
 }
 
 /// What has to follow from a notice.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::app) enum FollowUp {
     /// Nothing but a new frame.
     None,
-    /// An offer waits for an answer, and its tree has to be built.
-    Asked,
+    /// This offer waits for an answer.
+    Asked(Arc<Offer>),
     /// Bytes begin to move.
     Began,
 }
@@ -365,8 +365,8 @@ impl Card {
                 self.know(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
                 let Some(before) = self.sheet.take() else {
-                    self.sheet = Some(Sheet::new(offer));
-                    return FollowUp::Asked;
+                    self.sheet = Some(Sheet::new(Arc::clone(&offer)));
+                    return FollowUp::Asked(offer);
                 };
                 // The button that had the keyboard is gone.
                 self.folds.wants_focus |= before.offer.unusable.is_some();

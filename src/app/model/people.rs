@@ -76,8 +76,13 @@ impl PeopleList {
     }
 
     /// By what those can be found of whom the user wants to hear.
-    pub(in crate::app) fn welcome(&self) -> Vec<KnownPair> {
-        self.kept.welcome().map(|person| person.pair.clone()).collect()
+    pub(in crate::app) fn welcome_pairs(&self) -> Vec<KnownPair> {
+        self.kept.welcome_pairs()
+    }
+
+    /// Whether there is anybody of whom the user wants to hear.
+    pub(in crate::app) fn has_welcome(&self) -> bool {
+        self.kept.welcome().next().is_some()
     }
 
     /// The sends to people of whom the user wants to hear that have not ended, as they were kept.

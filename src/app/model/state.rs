@@ -24,7 +24,7 @@ use crate::{
     code,
     engine::{
         AccessPassword, Called, Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay,
-        Notice, OnlineState, PairId, PathMode, RelayCheck, RelayClientError, RelayError, TaskId,
+        Notice, Offer, OnlineState, PairId, PathMode, RelayCheck, RelayClientError, RelayError, TaskId,
         TransferError, Unfinished,
     },
     history::{Direction, History},
@@ -118,7 +118,7 @@ pub(in crate::app) struct AtStake {
     pub(in crate::app) has_relay: bool,
     /// Whether transfers are under way.
     pub(in crate::app) is_under_way: bool,
-    /// Whether people could send to this computer, or are called.
+    /// Whether people could send to this computer.
     pub(in crate::app) has_people: bool,
 }
 
@@ -186,8 +186,10 @@ pub(in crate::app) struct State {
 
 /// What has to happen outside the state.
 pub(in crate::app) enum Effect {
-    /// Ask the user about this offer, or answer it as the user has wished before.
-    Asked(TaskId, Arc<Manifest>),
+    /// Ask the user about this offer.
+    Ask(TaskId, Arc<Manifest>),
+    /// Find out whether this offer of a person is to be accepted without asking.
+    Recognise(TaskId, Arc<Offer>),
     /// Note with which person a transfer has ended, and what of it needs no longer be kept.
     Part(Parting),
     /// Receive from a person that has called.
@@ -314,9 +316,10 @@ impl State {
                 let Some(card) = self.card(id) else { return effects };
                 match card.notice(notice) {
                     FollowUp::None => {}
-                    FollowUp::Asked => {
-                        effects.extend(card.manifest.clone().map(|manifest| Effect::Asked(id, manifest)));
+                    FollowUp::Asked(offer) if card.person.is_some() && !card.is_text() => {
+                        effects.push(Effect::Recognise(id, offer));
                     }
+                    FollowUp::Asked(offer) => effects.push(Effect::Ask(id, Arc::clone(&offer.manifest))),
                     FollowUp::Began => {
                         effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                         effects.push(Effect::Begin(id));
@@ -496,7 +499,7 @@ impl State {
             codes: self.cards.iter().filter(waits).count(),
             has_relay: self.host.as_ref().is_some_and(|host| !host.is_stopping),
             is_under_way: self.is_under_way(),
-            has_people: self.people.all().iter().any(|person| !person.is_blocked),
+            has_people: self.people.has_welcome(),
         }
     }
 

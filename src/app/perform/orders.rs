@@ -96,9 +96,8 @@ impl Window {
             Recipient::Person(person) => (None, Some(person)),
         };
         let to = person.and_then(|person| Some(self.state.people.of(person)?.pair.clone()));
-        // The user has just forgotten the person.
         if person.is_some() && to.is_none() {
-            return;
+            return self.state.tell(Tone::Warning, self.words.say("person-unknown"));
         }
         let (settings, internet) = (&self.state.settings, self.state.internet());
         let order = SendOrder {
@@ -159,7 +158,9 @@ impl Window {
         if !self.state.draft.trim().is_empty() {
             let text = std::mem::take(&mut self.state.draft);
             self.perform(ctx, Action::Show(None));
-            let recipient = self.state.text_for.map_or(Recipient::ByCode, Recipient::Person);
+            // Where the person is forgotten meanwhile, the dialog has offered a code.
+            let person = self.state.text_for.filter(|id| self.state.people.of(*id).is_some());
+            let recipient = person.map_or(Recipient::ByCode, Recipient::Person);
             self.send(StartedWith::Text(text), recipient);
         }
     }

@@ -41,6 +41,7 @@ impl Window {
             }
             DeskOutcome::Clipboard { purpose: ClipboardUse::Look, text, .. } => self.look_for_code(text),
             DeskOutcome::Tree(id, tree) => self.state.built(id, tree),
+            DeskOutcome::Recognised(id, digest) => self.recognised(ctx, id, digest),
             DeskOutcome::People { people, problem, changed } => self.take_people(people, problem, changed),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),

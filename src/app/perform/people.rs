@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +20,7 @@ use crate::{
             action::{Action, Dialog, PersonAction, Recipient},
             card::StartedWith,
             people::Parting,
-            state::Banner,
+            state::{Banner, Effect},
             tone::Tone,
         },
         window::Window,
@@ -61,17 +62,21 @@ impl Window {
         problem: Option<Problem>,
         changed: Result<(), PeopleError>,
     ) {
-        if let Some(problem) = problem {
+        // Once is enough: the list is read again and again.
+        if let Some(problem) = problem.filter(|_| !self.has_read_people) {
             let args = [("detail", explain::problem(&self.words, &problem).into())];
             self.state.tell(Tone::Warning, self.words.tell("people-problem", &args));
         }
-        self.state.people.refused = changed.err().map(|error| explain::not_changed(&self.words, &error));
-        if let Some(refused) = self.state.people.refused.clone().filter(|_| self.state.people.open.is_none())
-        {
-            self.state.tell(Tone::Warning, refused);
+        let refused = changed.err().map(|error| explain::not_changed(&self.words, &error));
+        match refused {
+            Some(refused) if self.state.dialog != Some(Dialog::Person) => {
+                self.state.tell(Tone::Warning, refused);
+            }
+            refused => self.state.people.refused = refused,
         }
         self.state.people.take(people);
-        if self.state.dialog == Some(Dialog::Person) && self.state.people.open.is_none() {
+        let is_open = matches!(self.state.dialog, Some(Dialog::Person | Dialog::ForgetPerson));
+        if is_open && self.state.people.opened().is_none() {
             self.state.dialog = None;
         }
         self.wait_for_people();
@@ -87,18 +92,14 @@ impl Window {
         }
     }
 
-    fn people_order(&self) -> WaitOrder {
-        WaitOrder {
-            people: self.state.people.welcome(),
+    /// Waits for the calls of all people of whom the user wants to hear, as the settings are.
+    pub(super) fn wait_for_people(&mut self) {
+        let order = WaitOrder {
+            people: self.state.people.welcome_pairs(),
             relays: self.state.settings.relay_choices(),
             internet: self.state.internet(),
             path_mode: self.state.settings.path_mode,
-        }
-    }
-
-    /// Waits for the calls of all people of whom the user wants to hear, as the settings are.
-    pub(super) fn wait_for_people(&mut self) {
-        let order = self.people_order();
+        };
         let is_new =
             order != self.waits_for && !(order.people.is_empty() && self.waits_for.people.is_empty());
         if is_new && self.command(Command::Wait(Box::new(order.clone()))) {
@@ -110,21 +111,17 @@ impl Window {
     pub(in crate::app) fn seek_people(&mut self, ctx: &Context) {
         // Nobody sees it in the background.
         let is_here = ctx.input(|input| input.viewport().focused) == Some(true);
-        if !self.state.has_engine || !is_here {
-            return;
-        }
-        let order = self.people_order();
-        if order.people.is_empty() {
+        if !self.state.has_engine || !is_here || self.waits_for.people.is_empty() {
             return;
         }
         let is_away = |pair: &KnownPair| self.state.people.presence(pair.id()) == Some(Presence::Away);
-        let limit = if order.people.iter().any(is_away) { MISSED_FOR } else { SOUGHT_FOR };
+        let limit = if self.waits_for.people.iter().any(is_away) { MISSED_FOR } else { SOUGHT_FOR };
         let age = self.sought_at.map(|at| at.elapsed());
         if let Some(age) = age.filter(|age| *age < limit) {
             return ctx.request_repaint_after(limit.saturating_sub(age));
         }
         self.sought_at = Some(Instant::now());
-        self.command(Command::Seek(Box::new(order)));
+        self.command(Command::Seek(Box::new(self.waits_for.clone())));
         ctx.request_repaint_after(limit);
     }
 
@@ -169,30 +166,25 @@ impl Window {
         self.change(id, |card| (card.person, card.peer) = (Some(person), name));
     }
 
-    /// Accepts the offer of a person without asking, if the user wants that; returns whether it was.
-    pub(super) fn accepts_unasked(&mut self, id: TaskId) -> bool {
-        let Some(card) = self.state.card(id) else { return false };
-        let (Some(person), Some(sheet)) = (card.person, card.sheet.as_ref()) else { return false };
-        if card.is_text() {
-            return false;
-        }
-        let (offer, fits) = (sheet.offer.clone(), sheet.fits());
-        let digest = offer.digest();
+    /// Accepts the offer of a person without asking, if the user wants that; else asks.
+    pub(super) fn recognised(&mut self, ctx: &Context, id: TaskId, digest: [u8; 32]) {
+        let Some(card) = self.state.card(id) else { return };
         card.offer = Some(digest);
-        let Some(folder) = self.state.people.goes_unasked(person, &digest).map(Path::to_owned) else {
-            return false;
-        };
+        let (Some(person), Some(sheet)) = (card.person, card.sheet.as_ref()) else { return };
+        let (offer, fits) = (Arc::clone(&sheet.offer), sheet.fits());
         // A user who is asked can choose another folder.
-        if offer.unusable.is_some() || !fits {
-            return false;
-        }
-        let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) else { return false };
+        let can = offer.unusable.is_none() && fits;
+        let folder = self.state.people.goes_unasked(person, &digest).filter(|_| can).map(Path::to_owned);
+        let sheet = self.state.card(id).and_then(|card| card.sheet.as_mut());
+        let (Some(folder), Some(sheet)) = (folder, sheet) else {
+            return self.effect(ctx, Effect::Ask(id, Arc::clone(&offer.manifest)));
+        };
         sheet.is_answered = true;
         let choices = Choices { folder: Some(folder), ..sheet.choices() };
         self.note_accepted(id, &choices);
         self.dismiss(|card| card.id != id && card.goes_on() && card.is_of(person, &digest));
         self.take_back_interruption(id);
-        self.command(Command::Answer(id, Answer::Accept(choices)))
+        self.command(Command::Answer(id, Answer::Accept(choices)));
     }
 
     /// Takes back what a start of the program has told of a transfer that goes on now.
@@ -214,6 +206,8 @@ impl Window {
         };
         if choices.unwanted.is_empty() {
             self.note_of_people(move |people| people.note_accepted(person, &digest, &folder));
+        } else {
+            card.offer = None;
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     crypto::{KnownPair, PairKey, Side},
     engine::{CallState, Called, Event, Notice, PairId, Presence, TransferError},
     history::Direction,
+    people::People,
     settings::SavedRelay,
 };
 
@@ -188,10 +189,14 @@ fn a_send_to_a_person_that_the_user_stops_is_not_kept() {
     ann.until("the end", |ann| (ann.window().state.cards.is_empty() && kept(ann) == 0).then_some(()));
 }
 
+fn made_up_pair() -> KnownPair {
+    KnownPair::new(PairKey::from_bytes(&[7; 32]), Side::Sender)
+}
+
 /// A window that knows a person of this name, with nobody at the other end.
 fn knows(name: &'static str) -> (Screen, PairId) {
     let mut screen = Screen::new();
-    let pair = KnownPair::new(PairKey::from_bytes(&[7; 32]), Side::Sender);
+    let pair = made_up_pair();
     let id = screen.made_up(Direction::Sent);
     screen.notice(id, Notice::Acquainted(pair.clone()));
     screen.notice(id, Notice::Peer(name.parse().unwrap()));
@@ -230,6 +235,45 @@ fn a_person_is_renamed_and_forgotten_by_keyboard_and_only_after_a_question() {
     }
     screen.until("nobody", |screen| screen.window().state.people.all().is_empty().then_some(()));
     assert_eq!(screen.dialog_name(), None);
+}
+
+/// Catches a refusal that is shown only in a dialog which has long been closed.
+#[test]
+fn why_nobody_is_remembered_is_told_on_the_page() {
+    let (mut screen, _) = knows(BEN);
+    screen.click(&screen.say_named("person-more-named", BEN));
+    screen.press(Key::Escape);
+    let id = screen.made_up(Direction::Sent);
+    screen.notice(id, Notice::Acquainted(made_up_pair()));
+    screen.window().remember(id);
+    let told = screen.say_named("remembered", BEN);
+    screen.until_shown(&told);
+}
+
+/// Catches a dialog that nobody sees and that keeps the page from the keyboard.
+#[test]
+fn the_question_about_a_person_that_is_gone_goes_as_well() {
+    let (mut screen, id) = knows(BEN);
+    screen.click(&screen.say_named("person-more-named", BEN));
+    screen.click_key("person-forget");
+    screen.outcome(DeskOutcome::People { people: People::default(), problem: None, changed: Ok(()) });
+    assert!(screen.window().state.dialog.is_none() && screen.window().state.people.of(id).is_none());
+}
+
+/// A part of an offer that was accepted is not the offer.
+#[test]
+fn what_was_accepted_in_part_does_not_go_on_by_itself() {
+    let (mut screen, person) = knows(BEN);
+    let id = screen.made_up(Direction::Received);
+    screen.window().is_with(id, person);
+    let offer = made_up::offer(&manifest(&[("a.txt", 1), ("b.txt", 1)]), &screen.inbox(), &[]);
+    screen.notice(id, Notice::Offer(offer));
+    screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
+    assert!(screen.card().offer.is_some());
+    screen.click("b.txt");
+    let accept = screen.say_accept(1, 1);
+    screen.click(&accept);
+    assert!(screen.card().offer.is_none());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eframe::egui::{
     Align, Align2, CornerRadius, Id, Label, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke, Ui,
-    UiBuilder, vec2,
+    UiBuilder, Vec2, vec2,
 };
 
 use super::{DropRects, DropTarget, View};
@@ -20,6 +20,8 @@ use crate::{
 
 /// Height below which what takes a drop says only what the drop does, in points.
 const LOW: f32 = 64.0;
+/// Size of what says that a drop anywhere else is sent under a code, in points.
+const HINT: Vec2 = vec2(420.0, 160.0);
 /// Height of the strip that is left of the zone while sends wait, in points.
 const STRIP: f32 = 56.0;
 /// Height of the zone's words and buttons, in points, without the icon above them.
@@ -126,9 +128,21 @@ pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &DropRe
         }
         Some((DropTarget::Transfer(id), rect)) if follows(*id) => (*rect, view.say("drop-to-follow")),
         Some((DropTarget::Transfer(_), rect)) => (*rect, view.say("drop-to-add")),
-        None => (window.shrink(space::S), view.say("drop-to-send")),
+        None if rects.is_empty() => (window.shrink(space::S), view.say("drop-to-send")),
+        None => {
+            let size = vec2(HINT.x.min(window.width() - 2.0 * space::S), HINT.y);
+            let top = window.center_top() + vec2(0.0, space::PAGE + size.y / 2.0);
+            (Rect::from_center_size(top, size), view.say("drop-to-send"))
+        }
     };
-    painter.rect_filled(window, 0.0, p.page.gamma_multiply(if target.is_some() { 0.55 } else { 0.92 }));
+    let veil = if rects.is_empty() { 0.92 } else { 0.55 };
+    painter.rect_filled(window, 0.0, p.page.gamma_multiply(veil));
+    if target.is_none() {
+        // What takes a drop for itself stays in sight.
+        for (_, rect) in rects {
+            painter.extend(dashes(*rect, Stroke::new(1.5, p.accent)));
+        }
+    }
     painter.rect_filled(area, CornerRadius::same(theme::CARD_RADIUS), p.accent_soft);
     painter.extend(dashes(area.shrink(1.0), Stroke::new(2.0, p.accent)));
     let centre = area.center();

@@ -61,7 +61,8 @@ impl Told {
     /// Applies an event and returns the names of its effects, in order.
     fn apply(&mut self, event: Event) -> Vec<&'static str> {
         let name = |effect: &Effect| match effect {
-            Effect::Asked(..) => "asked",
+            Effect::Ask(..) => "ask",
+            Effect::Recognise(..) => "recognise",
             Effect::Part(_) => "part",
             Effect::Receive(_) => "receive",
             Effect::WaitBroke(_) => "wait broke",
@@ -98,7 +99,7 @@ impl Told {
     fn offered(&mut self) -> Arc<Manifest> {
         let manifest = manifest(&[("a.txt", 10), ("b.txt", 20)]);
         let offer = offer(&manifest, "/home/ada".as_ref(), &["a.txt"]);
-        assert_eq!(self.notice(Notice::Offer(offer)), ["asked"]);
+        assert_eq!(self.notice(Notice::Offer(offer)), ["ask"]);
         self.state.built(ID, Tree::new(Arc::clone(&manifest)));
         manifest
     }
@@ -603,7 +604,7 @@ fn a_sender_that_invites_and_invites_has_one_question_on_the_page() {
     follow(&mut told, third, &others);
     // The offer is shown, and the user thinks about it.
     let shown = made_up::offer(&manifest(&[("a.txt", 1)]), "/home/ada".as_ref(), &[]);
-    assert_eq!(told.apply(Event::Notice(OTHER, Notice::Offer(shown))), ["asked"]);
+    assert_eq!(told.apply(Event::Notice(OTHER, Notice::Offer(shown))), ["ask"]);
     // The answer lets the next one in, and only that.
     let effects = told.apply(Event::Notice(OTHER, Notice::Accepted { files: 1, bytes: Some(1) }));
     assert_eq!(effects, ["drop", "begin", "follow"]);
