@@ -1,12 +1,15 @@
 //! The queue of the sender's blocks. It hands blocks out in order to the lanes that are free, and knows which lane has each
 //! block that the receiver has not stored yet, so that the blocks of a lane that ends go out again over another one.
 //!
+//! Over each lane, blocks go in ascending order. A receiver that needs them in order reads no further over a lane whose block
+//! is not due yet, so the block that is due must never be behind a later one.
+//!
 //! From the same knowledge follows which lanes have fallen silent, and how much each may have in flight: a relay and the
 //! systems along the path take in far more than a slow lane delivers, and what waits there can't go out over a faster lane.
 //! Near the end of a transfer, a block waits for the lane that will deliver it first.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard},
     time::Duration,
 };
@@ -39,7 +42,7 @@ struct QueueState {
     /// Blocks that the receiver has from an earlier transfer.
     held: BlockSet,
     /// Blocks to be handed out again, before any new one.
-    resend: VecDeque<u64>,
+    resend: BTreeSet<u64>,
     /// Blocks in flight.
     out: HashMap<u64, InFlightBlock>,
     lanes: HashMap<u16, LaneState>,
@@ -110,7 +113,7 @@ impl Queue {
             next: 0,
             end,
             held,
-            resend: VecDeque::new(),
+            resend: BTreeSet::new(),
             out: HashMap::new(),
             lanes: HashMap::new(),
             settled: 0,
@@ -181,18 +184,11 @@ impl Queue {
     /// Forgets a lane that has ended, and hands out again what it had in flight; `None` means every lane.
     pub(crate) fn requeue(&self, lane: Option<u16>) {
         let mut state = self.lock();
-        let mut lost: Vec<u64> = state
-            .out
-            .iter()
-            .filter(|(_, out)| lane.is_none_or(|lane| lane == out.lane))
-            .map(|(block, _)| *block)
-            .collect();
-        lost.sort_unstable();
-        state.out.retain(|block, _| lost.binary_search(block).is_err());
-        state.lanes.retain(|over, _| lane.is_some_and(|lane| lane != *over));
-        for block in lost.into_iter().rev() {
-            state.resend.push_front(block);
-        }
+        let is_lost = |over: u16| lane.is_none_or(|lane| lane == over);
+        let lost: Vec<u64> =
+            state.out.extract_if(|_, out| is_lost(out.lane)).map(|(block, _)| block).collect();
+        state.lanes.retain(|over, _| !is_lost(*over));
+        state.resend.extend(lost);
         drop(state);
         self.changed.notify_waiters();
     }
@@ -222,11 +218,10 @@ impl Queue {
         silent.collect()
     }
 
-    /// Whether all blocks that are not stored yet are in flight over these lanes; `false` for a stream.
+    /// Whether all blocks that are not stored yet are in flight over these lanes; `false` before a stream's end.
     pub(crate) fn waits_only_for(&self, lanes: &[u16]) -> bool {
         let state = self.lock();
-        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
-        is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
+        state.is_all_out() && state.out.values().all(|out| lanes.contains(&out.lane))
     }
 
     /// The lane on which the end of the transfer waits, if every block has been handed out and a lane without work could
@@ -234,8 +229,7 @@ impl Queue {
     pub(crate) fn straggler(&self, times: u32) -> Option<u16> {
         let state = self.lock();
         let now = Instant::now();
-        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
-        if !is_all_out || now - state.excused < RESCUE {
+        if !state.is_all_out() || now - state.excused < RESCUE {
             return None;
         }
         let is_free =
@@ -302,10 +296,12 @@ impl QueueState {
         }
         let now = Instant::now();
         self.lanes.entry(lane).or_default();
-        if !self.may_have_more(lane, now) {
+        let again = self.first_to_resend(lane);
+        if !self.may_have_more(lane, again, now) {
             return None;
         }
-        if let Some(block) = self.resend.pop_front() {
+        if let Some(block) = again {
+            self.resend.remove(&block);
             self.on_sent(block, lane);
             return Some(Taken { block, is_new: false });
         }
@@ -321,10 +317,27 @@ impl QueueState {
         Some(Taken { block, is_new: true })
     }
 
-    /// Whether `lane` may take one more block. It may not while it has enough in flight. Once fewer blocks wait than are in
-    /// flight, it also may not if it would deliver the block only after all lanes together could have delivered everything,
-    /// and another lane would deliver it sooner.
-    fn may_have_more(&self, lane: u16, now: Instant) -> bool {
+    /// Whether every block is stored or in flight; `false` before a stream's end.
+    fn is_all_out(&self) -> bool {
+        self.resend.is_empty() && self.next >= self.end
+    }
+
+    /// The first block to be sent again that `lane` may take: one after all that it has in flight.
+    fn first_to_resend(&self, lane: u16) -> Option<u64> {
+        let first = *self.resend.first()?;
+        let last = self.last_out(lane).unwrap_or(first);
+        self.resend.range(last..).next().copied()
+    }
+
+    /// The last block that `lane` has in flight.
+    fn last_out(&self, lane: u16) -> Option<u64> {
+        self.out.iter().filter(|(_, out)| out.lane == lane).map(|(block, _)| *block).max()
+    }
+
+    /// Whether `lane` may take one more block, which is either `again` or a new one. It may not while it has enough in flight.
+    /// Once fewer blocks wait than are in flight, it also may not if it would deliver the block only after all lanes together
+    /// could have delivered everything, and another lane that may take the block would deliver it sooner.
+    fn may_have_more(&self, lane: u16, again: Option<u64>, now: Instant) -> bool {
         let Some(in_flight) = self.lanes.get(&lane).map(|lane| &lane.in_flight) else { return false };
         let waiting = self.resend.len() as u64 + self.end.saturating_sub(self.next);
         let is_near_end = waiting <= self.out.len() as u64;
@@ -336,12 +349,16 @@ impl QueueState {
         }
         let others = || {
             let others = self.lanes.iter().filter(|(number, other)| **number != lane && !other.takes_no_more);
-            others.map(|(_, other)| &other.in_flight)
+            others.map(|(number, other)| (*number, &other.in_flight))
         };
-        let blocks_per_sec: f64 = others().map(|in_flight| in_flight.blocks_per_sec(now)).sum();
+        let blocks_per_sec: f64 = others().map(|(_, other)| other.blocks_per_sec(now)).sum();
         let all = (waiting + self.out.len() as u64) as f64 / (blocks_per_sec + in_flight.blocks_per_sec(now));
         let secs_for_one_more = in_flight.secs_for_one_more(now);
-        secs_for_one_more <= all || others().all(|other| secs_for_one_more <= other.secs_for_one_more(now))
+        let may_take =
+            |number: u16| again.is_none_or(|block| self.last_out(number).is_none_or(|last| last < block));
+        secs_for_one_more <= all
+            || others()
+                .all(|(number, other)| secs_for_one_more <= other.secs_for_one_more(now) || !may_take(number))
     }
 
     fn on_sent(&mut self, block: u64, lane: u16) {
@@ -374,6 +391,7 @@ mod tests {
         assert_eq!(queue.take(0).await, Some(Taken { block: 0, is_new: true }));
         assert_eq!(take(&queue, 0).await, Some(1));
         assert_eq!(queue.handed_out(), 2);
+        (0..2).for_each(|block| queue.settle(block));
         // Both a repeated block and the end wake a lane that waits already.
         let resend = tokio::join!(queue.take(0), async { queue.resend([0]) }).0;
         assert_eq!(resend, Some(Taken { block: 0, is_new: false }));
@@ -388,7 +406,7 @@ mod tests {
         }
         queue.settle(2);
         queue.requeue(Some(0));
-        assert_eq!([take(&queue, 1).await, take(&queue, 1).await], [Some(0), Some(4)]);
+        assert_eq!([take(&queue, 2).await, take(&queue, 2).await], [Some(0), Some(4)]);
         assert_eq!(queue.take(2).await, Some(Taken { block: 5, is_new: true }));
         queue.requeue(None);
         let mut all = Vec::new();
@@ -396,6 +414,25 @@ mod tests {
             all.extend(take(&queue, lane).await);
         }
         assert_eq!(all, [0, 1, 3, 4, 5]);
+    }
+
+    /// A receiver that needs blocks in order waits with the first block of each lane until its turn comes, so a block that is
+    /// due and comes behind a later one would never be read.
+    #[tokio::test]
+    async fn no_block_goes_behind_a_later_one_over_the_same_lane() {
+        let queue = queue(9);
+        for lane in [0, 1, 2, 0, 1, 2] {
+            take(&queue, lane).await;
+        }
+        // Lanes end one after the other, and the last one is left with blocks 2 and 5.
+        queue.requeue(Some(1));
+        queue.requeue(Some(0));
+        assert_eq!(queue.take(2).await, Some(Taken { block: 6, is_new: true }));
+        let mut again = Vec::new();
+        for lane in [3, 4, 3, 4] {
+            again.extend(take(&queue, lane).await);
+        }
+        assert_eq!(again, [0, 1, 3, 4]);
     }
 
     #[tokio::test]
@@ -485,8 +522,8 @@ mod tests {
             queue.on_leaving(taken);
             taken
         };
-        let mut on_lane_0: VecDeque<u64> = (0..1).map(|_| out(0)).collect();
-        let mut on_lane_1: VecDeque<u64> = (0..2).map(|_| out(1)).collect();
+        let mut on_lane_0: std::collections::VecDeque<u64> = (0..1).map(|_| out(0)).collect();
+        let mut on_lane_1: std::collections::VecDeque<u64> = (0..2).map(|_| out(1)).collect();
         for tenth in 0..100 {
             advance(Duration::from_millis(100)).await;
             queue.settle(on_lane_1.pop_front().unwrap());
@@ -559,6 +596,16 @@ mod tests {
         assert!(queue.waits_only_for(&[1]));
         queue.requeue(Some(1));
         assert!(!queue.waits_only_for(&[1]), "any lane may take it");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_has_ended_may_wait_for_one_lane_as_well() {
+        let queue = Queue::stream();
+        take(&queue, 0).await;
+        queue.read_from_stream(0, 0);
+        assert!(!queue.waits_only_for(&[0]), "more may come");
+        queue.end_stream();
+        assert!(queue.waits_only_for(&[0]));
     }
 
     #[tokio::test]

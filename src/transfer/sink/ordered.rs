@@ -1,9 +1,9 @@
 //! Blocks in order: for receives that go to standard output or into memory instead of a folder. What lies in a hole of the file is
 //! written as zeros.
 //!
-//! Lanes bring blocks in any order. Each lane waits here for its turn, holding the one block that it has. Since a
-//! sender hands out blocks in order, some lane always has the block that is due, and memory stays at one block for each
-//! lane.
+//! Lanes bring blocks in any order. Each lane waits here for its turn, holding the one block that it has. Since a sender hands
+//! out blocks in ascending order over each lane, the block that is due is never behind one that waits, and memory stays at one
+//! block for each lane.
 
 use std::{
     io::Write,
