@@ -10,7 +10,7 @@ use std::{
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
-use crate::transfer::show::Shown;
+use crate::{transfer::show::Shown, units::Rate};
 
 const ENGLISH: &str = include_str!("../../assets/words/en.ftl");
 const GERMAN: &str = include_str!("../../assets/words/de.ftl");
@@ -123,6 +123,12 @@ impl Words {
         format!("{} {}", number.replace('.', self.language.decimal_mark), units[unit])
     }
 
+    /// A limit on the speed in decimal units, as this language writes it: `5 MB/s`, in French `5 Mo/s`.
+    pub(super) fn rate(&self, rate: Rate) -> String {
+        let octets = self.language.units.iter().all(|unit| unit.ends_with('o'));
+        if octets { rate.to_string().replace('B', "o") } else { rate.to_string() }
+    }
+
     /// A count with its thousands separated as this language does it: `1,234,567`.
     pub(super) fn number(&self, count: u64) -> String {
         let digits = count.to_string();
@@ -232,14 +238,15 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_the_language_does() {
-        for (tag, one, size, large, count) in [
-            ("en", "1 byte", "1.5 MiB", "150 GiB", "1,234,567"),
-            ("de-AT", "1 Byte", "1,5 MiB", "150 GiB", "1.234.567"),
-            ("fr_CA", "1 octet", "1,5 Mio", "150 Gio", "1\u{a0}234\u{a0}567"),
+        for (tag, one, size, large, rate, count) in [
+            ("en", "1 byte", "1.5 MiB", "150 GiB", "5 MB/s", "1,234,567"),
+            ("de-AT", "1 Byte", "1,5 MiB", "150 GiB", "5 MB/s", "1.234.567"),
+            ("fr_CA", "1 octet", "1,5 Mio", "150 Gio", "5 Mo/s", "1\u{a0}234\u{a0}567"),
         ] {
             let words = Words::of(Some(tag));
             let sizes = [1, 1536 * 1024, 150 << 30].map(|bytes| words.bytes(bytes));
             assert_eq!(sizes, [one, size, large]);
+            assert_eq!(words.rate(rate.parse().unwrap()), rate);
             assert_eq!((words.number(1_234_567).as_str(), words.number(999).as_str()), (count, "999"));
         }
         assert_eq!(Words::of(Some("xx")).language.tag, "en");

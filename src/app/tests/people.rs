@@ -19,7 +19,7 @@ use crate::{
         model::card::{Card, CardEnd, StartedWith},
     },
     crypto::{KnownPair, PairKey, Side},
-    engine::{CallState, Called, Event, Notice, PairId, Presence, TransferError},
+    engine::{CallState, Called, Event, Notice, PairId, Presence, Report, TransferError},
     history::Direction,
     people::People,
     settings::SavedRelay,
@@ -248,6 +248,27 @@ fn why_nobody_is_remembered_is_told_on_the_page() {
     screen.window().remember(id);
     let told = screen.say_named("remembered", BEN);
     screen.until_shown(&told);
+}
+
+#[test]
+fn each_receiver_of_one_code_can_be_remembered() {
+    let mut screen = Screen::new();
+    let of = screen.made_up(Direction::Sent);
+    screen.card().receivers = 2;
+    screen.notice(of, Notice::Listed(manifest(&[("notes.txt", MIB)])));
+    let id = screen.window().engine.new_id();
+    screen.feed(Event::Branch { of, id });
+    screen.notice(id, Notice::Peer(BEN.parse().unwrap()));
+    screen.notice(id, Notice::Acquainted(made_up_pair()));
+    let remember = sentence(&screen, "remember", Direction::Sent, BEN);
+    assert!(screen.control(&remember).is_none(), "nothing has arrived yet");
+    let report = Report { stored: 1, bytes: MIB, receivers: 1, ..Report::default() };
+    screen.feed(Event::Ended(id, Ok(report)));
+    screen.click(&remember);
+    screen.until("the person", |screen| {
+        screen.window().state.people.of(made_up_pair().id()).map(|person| assert_eq!(person.name, BEN))
+    });
+    assert!(screen.control(&remember).is_none());
 }
 
 /// Catches a dialog that nobody sees and that keeps the page from the keyboard.

@@ -33,7 +33,7 @@ pub(super) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut Vi
             hairline(ui);
             ui.add_space(space::XS);
             let name = name(branch, send, state, view);
-            branch_ui(ui, branch, &name, view);
+            branch_ui(ui, branch, &name, state, view);
         });
     }
 }
@@ -56,13 +56,17 @@ fn name(branch: &Card, send: &Card, state: &State, view: &View<'_>) -> String {
     }
 }
 
-fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, view: &mut View<'_>) {
+fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, state: &State, view: &mut View<'_>) {
     let of = |key: &str| view.words.tell(key, &[("name", name.into())]);
     let (cancel, progress) = (of("cancel-named"), of("progress-named"));
     let (sign, ink) = badge(ui, branch, view);
-    let (mut cancels, mut pauses) = (false, None);
+    let remember = explain::about(view.words, branch, "remember", &[]);
+    let (mut cancels, mut pauses, mut remembers) = (false, None, false);
     let right = |ui: &mut Ui| {
         if branch.end.is_some() {
+            if may_be_remembered(branch, state) {
+                part(ui, "remember", |ui| remembers = icon_button(ui, Icon::UserPlus, &remember).clicked());
+            }
             return;
         }
         part(ui, "pause", |ui| pauses = pause_ui(ui, branch, name, view));
@@ -98,6 +102,9 @@ fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, view: &mut View<'_>) {
             }
         });
     });
+    if remembers {
+        view.act(Action::Remember(branch.id));
+    }
     if cancels {
         view.act(Action::Cancel(branch.id));
     }
@@ -106,6 +113,12 @@ fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, view: &mut View<'_>) {
     }
     standstill_ui(ui, branch, view);
     left_behind_ui(ui, branch, view);
+}
+
+/// Whether the receiver got something and is not in the list of people yet.
+fn may_be_remembered(branch: &Card, state: &State) -> bool {
+    let is_new = branch.pair.as_ref().is_some_and(|pair| state.people.of(pair.id()).is_none());
+    is_new && matches!(branch.end, Some(CardEnd::Done(_)))
 }
 
 fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {

@@ -394,7 +394,7 @@ fn limit_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     choices.dedup();
     choices.insert(0, None);
     let say = |limit: Option<u64>| {
-        limit.and_then(Rate::from_bytes_per_sec).map_or_else(|| none.clone(), |rate| rate.to_string())
+        limit.and_then(Rate::from_bytes_per_sec).map_or_else(|| none.clone(), |rate| view.words.rate(rate))
     };
     if let Some(limit) = choice_ui(ui, &label, card.limit, choices, say) {
         view.act(Action::Limit(card.id, limit));
