@@ -140,6 +140,30 @@ done
 sleep 5
 frame 200 'It arrives, encrypted and checked'
 
+# acquaint NAME NAME: two users send each other a file once, and remember each other.
+acquaint() {
+  local code=blue-horse-7731-kitchen
+  as "$1" "$caiman" send --remember --code "$code" "$scratch/sender/notes.pdf" >>"$scratch/log" 2>&1 &
+  started+=($!)
+  # Nobody is found until the other waits.
+  until as "$2" "$caiman" receive "$code" --remember --yes --out "$scratch/$2/Downloads" >>"$scratch/log" 2>&1; do sleep 1; done
+  wait "$!"
+}
+
+user ann "$internet" 'name = "Ann'"'"'s laptop"'
+for name in Ben "Mum's computer" Workshop; do
+  user "$name" "$internet" "name = \"$name\""
+  acquaint "$name" ann
+done
+run=exec as Ben "$caiman" >>"$scratch/log" 2>&1 &
+started+=($!)
+run=exec as Workshop "$caiman" >>"$scratch/log" 2>&1 &
+started+=($!)
+sleep 3
+window ann
+sleep 6
+look people.png
+
 delays=()
 for file in "$frames"/*; do
   delay=${file##*-}

@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::about", ""),
     ("app::model", "FACE"),
     ("app::theme", ""),
-    ("app::words", "settings transfer::show"),
+    ("app::words", "settings transfer::show units"),
     ("app::desktop", "FACE app::model app::words platform::programs"),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),

@@ -260,6 +260,21 @@ fn a_password_is_hidden_until_it_is_asked_for() {
     assert!(screen.paints("tops3cret"));
 }
 
+/// Catches a click that goes wrong because the result of a test, which comes by itself, moved what was to be clicked.
+#[test]
+fn the_result_of_a_test_moves_no_field() {
+    let mut screen = with_two_relays();
+    open_relays(&mut screen);
+    let (edit, test) = ["set-edit", "set-test-named"].map(|key| screen.say_named(key, ONE)).into();
+    screen.click(&edit);
+    let fields = ["set-address", "set-password", "set-show-passwords"].map(|key| screen.say(key));
+    let places = |screen: &Screen| fields.each_ref().map(|field| screen.place(field));
+    let before = places(&screen);
+    screen.click(&test);
+    screen.until("the result", |screen| screen.shows("refuses connections").then_some(()));
+    assert_eq!(places(&screen), before);
+}
+
 #[test]
 fn a_relay_runs_in_the_window_until_it_is_stopped() {
     let mut screen = Screen::with(|settings| {

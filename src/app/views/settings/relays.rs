@@ -31,6 +31,11 @@ pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
                 if state.form.editing == Some(index) && relay_fields_ui(ui, &mut state.form, index, view) {
                     changed(view);
                 }
+                // Below the fields: it comes by itself, and what the user is about to click must not move.
+                let address = state.form.relays.get(index).and_then(|draft| Some((draft.parsed()?, draft)));
+                if let Some((address, draft)) = address {
+                    checked_ui(ui, state.checked_as(&address, &draft.password), view);
+                }
             });
         });
     }
@@ -121,9 +126,6 @@ fn relay_head_ui(
     }
     if tests && let Some(address) = draft.parsed() {
         view.act(Action::Settings(SettingsAction::Test(address)));
-    }
-    if let Some(address) = draft.parsed() {
-        checked_ui(ui, state.checked_as(&address, &draft.password), view);
     }
 }
 
