@@ -90,15 +90,6 @@ frame() {
 
 user sender "$internet" 'name = "Ann'"'"'s laptop"'
 user receiver "$internet" 'name = "Workshop"'
-user settings "$internet" 'name = "Workshop"'
-
-window settings
-xdotool key ctrl+comma
-sleep 1.5
-look settings.png
-kill "${started[-1]}"
-unset "started[-1]"
-sleep 1
 
 window sender
 frame 150 'On one computer, drop files'
