@@ -66,12 +66,14 @@ async fn a_receiver_that_comes_back_is_still_asked_and_served() {
 #[tokio::test]
 async fn another_receiver_is_served_in_its_place() {
     let mut alone = Alone::new().await;
+    // It gets the file as it is when it comes.
+    fs::write(alone.world.from("x"), "changed meanwhile").unwrap();
     let mut second = alone.world.receiver.receive(alone.world.receive_order(alone.code.clone()));
     second.offer().await;
     alone.world.receiver.accept(&second, Choices::default());
-    second.report().await;
-    alone.sending.report().await;
-    assert_eq!(alone.arrived(), "x");
+    let (received, sent) = tokio::join!(second.report(), alone.sending.report());
+    assert_eq!((received.missing, sent.missing), (0, 0));
+    assert_eq!(alone.arrived(), "changed meanwhile");
 }
 
 #[tokio::test]

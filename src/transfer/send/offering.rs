@@ -108,8 +108,11 @@ pub(super) async fn offer_under(
         }
         match offering.serve(&mut control, &options, pause.clone(), context).await {
             Ok(Served::Done(report)) => return Ok(report),
-            Ok(Served::Lost) => {}
-            Ok(Served::Replaced(newcomer)) => next = Some(*newcomer),
+            Ok(Served::Lost) => offering.look_again(),
+            Ok(Served::Replaced(newcomer)) => {
+                offering.look_again();
+                next = Some(*newcomer);
+            }
             Err(error) => return Err(explain_loss(error, &venue).await),
         }
         invitations = control.take_invitations();
@@ -119,7 +122,7 @@ pub(super) async fn offer_under(
 /// What is offered, to one receiver after the other until one of them has answered.
 pub(crate) struct Offering<'a> {
     pub(crate) listing: Listing,
-    /// What the listing has come to, once a receiver has come.
+    /// What the listing has come to for the receiver that has come.
     pub(crate) offered: Option<Offered>,
     /// Where other receivers are waited for, if the first is lost before it has answered.
     pub(crate) waiting: Option<WaitingSender<'a>>,
@@ -139,6 +142,13 @@ pub(crate) enum Served {
 type Newcomer = (Meeting, MeetingPlace);
 
 impl Offering<'_> {
+    /// Has the files looked at again for the next receiver, because the last one was lost before it answered.
+    fn look_again(&mut self) {
+        if self.listing.look_again() {
+            self.offered = None;
+        }
+    }
+
     async fn next_receiver(&mut self, context: &Context) -> Result<Newcomer, TransferError> {
         let Self { listing, offered, waiting } = self;
         let waiting = waiting.as_mut().expect("it is there until a receiver has answered");

@@ -203,14 +203,29 @@ impl Listing {
         }
     }
 
-    /// Takes what is to be offered. To be called once, after [`Listing::conclude`] has returned.
+    /// Takes what is to be offered. To be called after [`Listing::conclude`] has returned, and again only if
+    /// [`Listing::look_again`] allows it.
     pub(crate) fn take(&mut self) -> Offered {
-        match self.listed.take().expect("what is offered is taken once, after the listing has settled") {
-            Listed::Paths(Scanned { manifest, origins, .. }) => {
-                Offered { manifest, content: Content::Files(Arc::new(origins)) }
+        match self
+            .listed
+            .take()
+            .expect("the listing has settled, and what can't be looked at again is taken once")
+        {
+            Listed::Paths(scanned) => {
+                let (manifest, origins) = (Arc::clone(&scanned.manifest), Arc::clone(&scanned.origins));
+                self.listed = Some(Listed::Paths(scanned));
+                Offered { manifest, content: Content::Files(origins) }
             }
             Listed::Single(offered) | Listed::Settled(offered) => offered,
         }
+    }
+
+    /// Prepares for another receiver in place of the one for which everything was taken: files are looked at again, and more can
+    /// be added until it has come. Returns `false` for what can't be looked at again, such as a stream.
+    pub(crate) fn look_again(&mut self) -> bool {
+        let has_files = matches!(self.listed, Some(Listed::Paths(_)));
+        self.is_renewed &= !has_files;
+        has_files
     }
 
     /// Refuses everything that is still added, because it comes too late. Safe to drop and call again.

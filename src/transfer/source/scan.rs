@@ -36,7 +36,7 @@ pub(crate) struct Scanned {
     /// What is offered.
     pub manifest: Arc<Manifest>,
     /// For each entry, where it is; empty for a link.
-    pub origins: Vec<Origin>,
+    pub origins: Arc<Vec<Origin>>,
     /// What is not offered, and why.
     pub left_out: Vec<LeftOut>,
     /// The paths that the user chose, in the order of their entries.
@@ -110,7 +110,7 @@ impl Scanned {
     ) -> Result<(Self, Failures), TransferError> {
         let mut scan = Scan {
             builder: ManifestBuilder::growing(Arc::unwrap_or_clone(self.manifest)),
-            origins: self.origins,
+            origins: Arc::unwrap_or_clone(self.origins),
             left_out: self.left_out,
             places: self.chosen.iter().map(|chosen| chosen.place.clone()).collect(),
             chosen: self.chosen,
@@ -211,8 +211,8 @@ struct ListParts<'a> {
 }
 
 impl<'a> ListParts<'a> {
-    fn new(manifest: &'a Manifest, origins: Vec<Origin>) -> Self {
-        Self { entries: manifest.entries(), origins: origins.into_iter() }
+    fn new(manifest: &'a Manifest, origins: Arc<Vec<Origin>>) -> Self {
+        Self { entries: manifest.entries(), origins: Arc::unwrap_or_clone(origins).into_iter() }
     }
 
     fn next(&mut self, entries: usize) -> ListPart<'a> {
@@ -309,7 +309,8 @@ impl Scan {
 
     fn finish(self) -> Result<Scanned, TransferError> {
         let Self { builder, origins, left_out, chosen, .. } = self;
-        Ok(Scanned { manifest: Arc::new(builder.finish().map_err(unsuited)?), origins, left_out, chosen })
+        let manifest = Arc::new(builder.finish().map_err(unsuited)?);
+        Ok(Scanned { manifest, origins: Arc::new(origins), left_out, chosen })
     }
 
     fn list(&mut self, folder: &Path, below: &RelPath) -> Result<(), TransferError> {
