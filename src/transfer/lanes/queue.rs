@@ -373,6 +373,8 @@ impl QueueState {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use tokio::time::advance;
 
     use super::*;
@@ -522,8 +524,8 @@ mod tests {
             queue.on_leaving(taken);
             taken
         };
-        let mut on_lane_0: std::collections::VecDeque<u64> = (0..1).map(|_| out(0)).collect();
-        let mut on_lane_1: std::collections::VecDeque<u64> = (0..2).map(|_| out(1)).collect();
+        let mut on_lane_0: VecDeque<u64> = (0..1).map(|_| out(0)).collect();
+        let mut on_lane_1: VecDeque<u64> = (0..2).map(|_| out(1)).collect();
         for tenth in 0..100 {
             advance(Duration::from_millis(100)).await;
             queue.settle(on_lane_1.pop_front().unwrap());
