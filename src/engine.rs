@@ -49,6 +49,7 @@ pub use crate::{
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::{FileAction, TransferError},
+        file_states::{FileState, FileStates, FileWatch},
         link::{
             handshake::DEFAULT_ITERATIONS,
             rendezvous::{CodeChoice, today},
@@ -57,7 +58,7 @@ pub use crate::{
         offer::{AlreadyHere, Answer, Choices, Offer, Top},
         path_mode::{ListenOptions, PathMode},
         plan::placement::{OnConflict, OnMerge},
-        progress::{Connection, Paused, Phase, Progress, Report, Route, Stall, WaitsFor},
+        progress::{Connection, MAX_PLACED, Paused, Phase, Progress, Report, Route, Stall, WaitsFor},
         receive::request::Output,
         send::MAX_RECEIVERS,
         sink::{

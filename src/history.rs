@@ -165,6 +165,13 @@ pub struct LoadedHistory {
 }
 
 impl History {
+    /// Notes where what a transfer has brought is now.
+    pub fn relocate(&mut self, id: u64, folder: PathBuf, paths: Vec<PathBuf>) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+            (entry.folder, entry.paths) = (Some(folder), paths);
+        }
+    }
+
     /// Reads the history. A file in which nothing can be understood is moved aside.
     pub fn load(store: &Store) -> LoadedHistory {
         let (mut history, mut problem) = Self::look(store);

@@ -99,7 +99,9 @@
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
 //!    While B's user reads the offer, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and
-//!    size), A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Neither side waits for that.
+//!    size), A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Neither side waits for that. If B's user
+//!    wants to see pictures, B → A: [`peer::FromReceiver::Thumbnails`], A → B: [`peer::FromSender::Thumbnail`] for each, as plain
+//!    pixels ([`thumbnail`]).
 //! 9. B → A: [`peer::FromReceiver::AlreadyHere`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
 //!    an interrupted transfer left), then [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
 //!    [`peer::FromReceiver::Decline`].
@@ -199,6 +201,7 @@ pub mod name;
 pub mod path;
 pub mod peer;
 pub mod relay;
+pub mod thumbnail;
 
 pub use path::RelPath;
 

@@ -3,7 +3,7 @@
 //!
 //! - [`show`], [`path_mode`], [`progress`], `meter`, [`error`]: types that the engine, the window and the headless commands share
 //! - [`plan`]: what moves and where it is stored; pure
-//! - [`offer`], [`notice`]: further shared types
+//! - [`file_states`], [`offer`], [`notice`]: further shared types
 //! - [`fingerprint`]: what tells that a file has changed, and hashes of files that have not
 //! - [`source`]: what a sender reads
 //! - [`sink`]: where a receiver stores what arrives
@@ -12,6 +12,7 @@
 //! - [`send`], [`receive`]: the two sides
 
 pub mod error;
+pub(crate) mod file_states;
 pub(crate) mod fingerprint;
 pub(crate) mod lanes;
 pub mod link;

@@ -30,6 +30,7 @@ mod login;
 pub(super) mod paste;
 #[cfg(target_os = "linux")]
 mod portal;
+pub(super) mod relocate;
 pub(super) mod system;
 #[cfg(target_os = "linux")]
 mod taskbar;

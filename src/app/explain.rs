@@ -34,7 +34,8 @@ pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kep
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use peer::{about, sentence};
 pub(super) use program::{
-    host, interrupted, not_changed, not_discarded, not_opened, only_shown, problem, start, unsaved,
+    host, interrupted, not_changed, not_discarded, not_opened, not_relocated, only_shown, problem, start,
+    unsaved,
 };
 pub(super) use progress::{
     calling, lost_while_paused, moving_files, path, progress, refused_port, standstill, totals,

@@ -44,6 +44,7 @@ impl eframe::App for Window {
             words: &self.words,
             now: Instant::now(),
             icon: self.icon.id(),
+            textures: &mut self.textures,
             releases: self.releases.as_deref(),
             actions: &mut self.actions,
         };
@@ -65,6 +66,7 @@ impl eframe::App for Window {
             Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &mut self.state, &mut view),
             None => {}
         }
+        self.textures.end_frame();
         if self.state.dialog != Some(Dialog::Licences) {
             self.notices = None;
         }

@@ -4,7 +4,9 @@
 //! - `action`: what the user can ask for
 //! - `card`: one transfer
 //! - `code_field`: the code being typed
+//! - `file_list`: how far each file of a running transfer has come
 //! - `people`: the people that the user has remembered
+//! - `pictures`: thumbnails of what is offered
 //! - `settings_form`: the settings being edited
 //! - `sheet`: an offer that waits for its answer
 //! - `standing`: whether a transfer waits, moves or stands still
@@ -16,7 +18,9 @@
 pub(super) mod action;
 pub(super) mod card;
 pub(super) mod code_field;
+pub(super) mod file_list;
 pub(super) mod people;
+pub(super) mod pictures;
 pub(super) mod settings_form;
 pub(super) mod sheet;
 pub(super) mod standing;

@@ -25,6 +25,7 @@ use super::{
         tone::Tone,
     },
     theme,
+    widgets::Textures,
     window::{Background, Window},
     words::Words,
 };
@@ -75,6 +76,7 @@ impl Window {
             releases: about::releases(),
             notices: None,
             icon: theme::icon(ctx),
+            textures: Textures::default(),
             engine,
             events,
             desk,

@@ -29,7 +29,7 @@ use super::{
     },
     explain,
     model::{
-        action::{Action, Dialog},
+        action::{Action, Dialog, SheetAction},
         card::{Card, CardEnd, StartedWith},
         code_field::Reading,
         state::Effect,
@@ -52,6 +52,7 @@ impl Window {
             Action::PickFolder => self.pick(Question::Folder, PickPurpose::Send),
             Action::PickFilesFor(id) => self.pick(Question::Files, PickPurpose::Add(id)),
             Action::PickDestination(Some(id)) => self.pick(Question::Folder, PickPurpose::SaveOffer(id)),
+            Action::PickRelocation(id) => self.pick(Question::Folder, PickPurpose::Relocate(id)),
             Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
             Action::Remember(id) => self.remember(id),
             Action::Person(id, action) => self.perform_person(ctx, id, action),
@@ -87,7 +88,10 @@ impl Window {
             Action::FoldLeftBehind(id) => {
                 self.change(id, |card| card.folds.left_behind = !card.folds.left_behind);
             }
-            Action::FoldDetails(id) => self.change(id, |card| card.folds.details = !card.folds.details),
+            Action::FoldDetails(id) => self.change(id, |card| {
+                card.folds.details = !card.folds.details;
+                card.file_list.open(card.folds.details);
+            }),
             Action::Focused(id) => self.change(id, |card| card.folds.wants_focus = false),
             Action::Accept(id) => self.answer(id, true),
             Action::Decline(id) => self.answer(id, false),
@@ -137,11 +141,16 @@ impl Window {
                 self.show(ctx, Some(Dialog::History));
             }
             Action::Settings(action) => self.perform_settings(ctx, action),
-            Action::Sheet(id, action) => {
-                if let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) {
-                    sheet.perform(action);
-                }
-            }
+            Action::Sheet(id, action) => self.perform_sheet(id, action),
+        }
+    }
+
+    fn perform_sheet(&mut self, id: TaskId, action: SheetAction) {
+        if let SheetAction::InSight(entries) = &action {
+            self.command(Command::Thumbnails(id, entries.clone()));
+        }
+        if let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) {
+            sheet.perform(action);
         }
     }
 
@@ -308,9 +317,10 @@ impl Window {
             PickPurpose::Send | PickPurpose::Add(_) | PickPurpose::SendTo(_) => {
                 (if question == Question::Files { "pick-files" } else { "pick-folder" }, None)
             }
-            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways | PickPurpose::Trust(_) => {
-                ("pick-destination", Some(self.state.save_folder.clone()))
-            }
+            PickPurpose::SaveOffer(_)
+            | PickPurpose::SaveAlways
+            | PickPurpose::Trust(_)
+            | PickPurpose::Relocate(_) => ("pick-destination", Some(self.state.save_folder.clone())),
         };
         self.desk.pick(question, self.words.say(key), start, purpose);
     }

@@ -6,6 +6,7 @@ mod card_parts;
 mod confirmation;
 mod drop_zone;
 mod ended;
+mod file_list;
 pub(super) mod first_steps;
 pub(super) mod header;
 pub(super) mod history;
@@ -27,7 +28,7 @@ use std::time::Instant;
 
 use eframe::egui::{Rect, TextureId};
 
-use super::{model::action::Action, words::Words};
+use super::{model::action::Action, widgets::Textures, words::Words};
 use crate::engine::{PairId, TaskId};
 
 /// What files can be dropped on.
@@ -48,6 +49,8 @@ pub(super) struct View<'a> {
     pub(super) now: Instant,
     /// The program's icon.
     pub(super) icon: TextureId,
+    /// The thumbnails that are in sight.
+    pub(super) textures: &'a mut Textures,
     /// The address of the list of releases, if there is one.
     pub(super) releases: Option<&'a str>,
     pub(super) actions: &'a mut Vec<Action>,

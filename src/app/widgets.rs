@@ -9,7 +9,9 @@
 //! - `icons`: icons
 //! - `qr`: QR codes
 //! - `rows`: rows with something at their right end
+//! - `scrolling`: what the keyboard scrolls
 //! - `text`: text, by its weight
+//! - `textures`: thumbnails
 
 mod bidi;
 mod boxes;
@@ -20,7 +22,9 @@ pub(super) mod form;
 mod icons;
 mod qr;
 mod rows;
+mod scrolling;
 mod text;
+mod textures;
 
 pub(super) use boxes::{
     card, dialog_frame, group, hairline, name_dialog, note, part, signed_note, slim_card, tinted,
@@ -31,7 +35,9 @@ pub(super) use face::{face, face_tile, paint_face};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
+pub(super) use scrolling::{keep_arrows, scroll_by_keys};
 pub(super) use text::{
     announce, fitting, heading, line, muted, painted, paragraph, plain, small, title, title_with,
     title_with_face,
 };
+pub(super) use textures::Textures;

@@ -17,6 +17,7 @@ use super::{
     frame_times::FrameTimes,
     model::{action::Action, state::State},
     views::DropRects,
+    widgets::Textures,
     words::Words,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(super) struct Window {
     pub(super) notices: Option<Notices>,
     /// The program's icon.
     pub(super) icon: TextureHandle,
+    /// The thumbnails that are in sight.
+    pub(super) textures: Textures,
     pub(super) engine: Engine,
     pub(super) events: Events,
     pub(super) desk: Desk,

@@ -140,7 +140,7 @@ impl Conversation {
     fn apply(&mut self, event: Event) -> bool {
         match event {
             Event::Branch { id, .. } => self.greet(id),
-            Event::Started(id, snapshots) => {
+            Event::Started(id, snapshots, _) => {
                 if let Some(transfer) = self.transfer(id) {
                     transfer.follow(snapshots);
                 }

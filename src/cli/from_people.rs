@@ -186,7 +186,7 @@ impl PeopleReception {
             Event::Called(Called { person, code, relay }) => {
                 self.take(PersonCall { person, code, relay, chain: InvitationChain::default() });
             }
-            Event::Started(id, snapshots) => {
+            Event::Started(id, snapshots, _) => {
                 if let Some(received) = self.received(id) {
                     received.transfer.follow(snapshots);
                 }

@@ -263,11 +263,13 @@ impl CliTransfer {
                     self.trouble(&line, "left_out", &path, &item.reason.to_string());
                 }
             }
-            // The headless commands add no paths and look at no other folder, and the conversation handles invitations.
+            // The headless commands add no paths, look at no other folder and show no pictures, and the conversation handles
+            // invitations.
             Notice::Listed(_)
             | Notice::Removed(_)
             | Notice::NotAdded { .. }
             | Notice::CantUse(_)
+            | Notice::Thumbnail { .. }
             | Notice::Invited { .. } => {}
             Notice::Acquainted(pair) => self.pair = Some(pair),
             Notice::Offer(offer) => self.take_in(offer),

@@ -166,6 +166,10 @@ pub enum Command {
     /// folders are named at once, only the last counts. What is accepted goes into the folder that
     /// [`Choices`](crate::engine::Choices) name, whichever folder was compared.
     Look(TaskId, PathBuf),
+    /// Ask the sender for thumbnails of these files of an offer that waits for its answer, because the user would see them now;
+    /// answered by [`Notice::Thumbnail`](crate::engine::Notice::Thumbnail) for each. Of what was named before, nothing more is asked
+    /// for.
+    Thumbnails(TaskId, Vec<u32>),
     /// Answer an offer.
     Answer(TaskId, Answer),
     /// Pause a transfer (`true`) or resume it, on both sides. It moves while neither side has paused it, and each side is

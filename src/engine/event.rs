@@ -16,6 +16,7 @@ use crate::{
     relay::RelayError,
     transfer::{
         error::TransferError,
+        file_states::FileWatch,
         notice::Notice,
         progress::{Progress, Report},
     },
@@ -57,8 +58,8 @@ pub enum CallState {
 /// What the engine reports to its listener.
 #[derive(Debug)]
 pub enum Event {
-    /// A transfer has begun; snapshots of its progress come over this channel.
-    Started(TaskId, watch::Receiver<Progress>),
+    /// A transfer has begun; snapshots of its progress come over this channel, and the rest shows how far each of its files has come.
+    Started(TaskId, watch::Receiver<Progress>, FileWatch),
     /// A receiver has come to a send for several, and `id` is the transfer with it. The engine reports that transfer like any
     /// other, from its start to its end. It can be paused and cancelled by itself, and other sends may follow it. Pausing or
     /// cancelling the send reaches all its branches.

@@ -70,9 +70,9 @@ pub(super) async fn transfer(
     work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
 ) -> Result<Report, TransferError> {
     let (progress, snapshots) = watch::channel(Progress::default());
-    out.send(Event::Started(id, snapshots)).await;
     let (notices, mut inbox) = mpsc::channel(NOTICES);
     let context = Context::new(notices, progress, Arc::clone(&out.wake), end.cancel, end.closing);
+    out.send(Event::Started(id, snapshots, context.files.clone())).await;
     let working = async {
         // A session is large, and its future would be copied into each of those around it. On the heap it exists once.
         let ended = Box::pin(work(&context)).await;

@@ -18,6 +18,7 @@ use crate::{
     panics::caught,
     transfer::{
         error::{Impossible, TransferError},
+        file_states::FileWatch,
         lanes::throttle::Throttle,
         link::{
             invitation::Follower,
@@ -131,7 +132,7 @@ fn check(order: &SendOrder) -> Result<(), TransferError> {
 /// Reports a send that could not begin.
 async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
     let (_, progress) = watch::channel(Progress::default());
-    out.send(Event::Started(id, progress)).await;
+    out.send(Event::Started(id, progress, FileWatch::default())).await;
     out.send(Event::Ended(id, Err(error))).await;
 }
 

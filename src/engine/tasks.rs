@@ -115,6 +115,7 @@ enum TaskInput {
         /// `None` once the offer has been answered.
         answer: Option<oneshot::Sender<Answer>>,
         look: watch::Sender<Option<PathBuf>>,
+        in_sight: watch::Sender<Vec<u32>>,
         pause: watch::Sender<bool>,
     },
     None,
@@ -164,6 +165,11 @@ impl Tasks {
             Command::Look(id, folder) => {
                 if let Some(TaskInput::Receive { look, .. }) = self.input(id) {
                     look.send_replace(Some(folder));
+                }
+            }
+            Command::Thumbnails(id, entries) => {
+                if let Some(TaskInput::Receive { in_sight, .. }) = self.input(id) {
+                    in_sight.send_replace(entries);
                 }
             }
             Command::Pause(id, is_paused) => {
@@ -262,11 +268,12 @@ impl Tasks {
 
     fn begin_receive(&mut self, id: TaskId, order: ReceiveOrder) {
         let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
-        let (pause, pauses) = watch::channel(false);
-        let user_input = receive::ReceiverInput { answer: answered, look: looks, pause: pauses };
+        let ((pause, pauses), (in_sight, sees)) = (watch::channel(false), watch::channel(Vec::new()));
+        let user_input =
+            receive::ReceiverInput { answer: answered, look: looks, in_sight: sees, pause: pauses };
         let end = EndSignals::default();
         let task = receive_task(id, order, user_input, self.active.clone(), end.clone(), self.out.clone());
-        let input = TaskInput::Receive { answer: Some(answer), look, pause };
+        let input = TaskInput::Receive { answer: Some(answer), look, in_sight, pause };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
 

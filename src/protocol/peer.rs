@@ -11,6 +11,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::{
     manifest::{OfferKind, RawEntry},
     name::PeerName,
+    thumbnail::Thumbnail,
 };
 
 /// Largest frame in bytes during the handshake; the messages take about a hundred.
@@ -350,6 +351,13 @@ pub enum FromSender {
     },
     /// What the sending computer calls itself. The first message, or not said at all.
     Name(PeerName),
+    /// The answer to [`FromReceiver::Thumbnails`] for one of the files; with nothing if the sender can't make it a thumbnail.
+    Thumbnail {
+        /// Index of the entry.
+        entry: u32,
+        /// The thumbnail.
+        thumbnail: Option<Thumbnail>,
+    },
 }
 
 impl FromSender {
@@ -373,6 +381,7 @@ impl FromSender {
             Self::AtWork(_) => "at work",
             Self::Invitation { .. } => "invitation",
             Self::Name(_) => "name",
+            Self::Thumbnail { .. } => "thumbnail",
         }
     }
 }
@@ -458,6 +467,9 @@ pub enum FromReceiver {
     /// The only message of a session that begins under a pair's code for calls: its author waits as a sender under this code,
     /// wherever it can be found, and the other side is to come as a receiver.
     Call(CallCode),
+    /// Asks for thumbnails of these files, each once, and of at most [`MAX_THUMBNAILS`](super::thumbnail::MAX_THUMBNAILS) in all. Sent
+    /// before the answer to the offer.
+    Thumbnails(Vec<u32>),
 }
 
 impl FromReceiver {
@@ -482,6 +494,7 @@ impl FromReceiver {
             Self::AtWork(_) => "at work",
             Self::Name(_) => "name",
             Self::Call(_) => "call",
+            Self::Thumbnails(_) => "thumbnails",
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::TransferError,
+    file_states::FileWatch,
     offer::{AlreadyHere, Offer},
     progress::{Connection, Phase, Progress},
 };
@@ -28,6 +29,7 @@ use crate::{
         name::PeerName,
         path::{MAX_NAMES, PathError},
         peer::{MAX_INVITATIONS, Withdrawal},
+        thumbnail::Thumbnail,
     },
 };
 
@@ -105,6 +107,13 @@ pub enum Notice {
     /// More files of the last offer turned out to be in the folder already, or it is now known that no more are. It
     /// comes again while [`AlreadyHere::is_growing`], until the offer is answered.
     AlreadyHere(AlreadyHere),
+    /// The sender's answer about a picture that the user would see now: its thumbnail, if it has one.
+    Thumbnail {
+        /// Index of the entry.
+        entry: u32,
+        /// The thumbnail.
+        thumbnail: Option<Arc<Thumbnail>>,
+    },
     /// The other folder with which the offer was to be compared can't be used. The offer goes on waiting.
     CantUse(TransferError),
     /// The receiver, on the other side or this one, accepted the offer.
@@ -294,6 +303,8 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// Whether the program is ending.
     closing: Arc<AtomicBool>,
+    /// Where the transfer shows how far its files have come.
+    pub files: FileWatch,
 }
 
 impl Context {
@@ -306,7 +317,7 @@ impl Context {
         cancel: CancellationToken,
         closing: Arc<AtomicBool>,
     ) -> Self {
-        Self { notices, progress, wake, cancel, closing }
+        Self { notices, progress, wake, cancel, closing, files: FileWatch::default() }
     }
 
     /// A context for a part of the transfer, whose reports reach nobody. It is cancelled with this one.
@@ -319,6 +330,7 @@ impl Context {
             wake: Arc::new(|| {}),
             cancel: self.cancel.clone(),
             closing: Arc::clone(&self.closing),
+            files: FileWatch::default(),
         }
     }
 

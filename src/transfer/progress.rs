@@ -138,6 +138,8 @@ pub struct Report {
     /// Paths at the top of `folder` that were stored or were already here, or that hold something that was, under the
     /// names that they really got: the first [`MAX_PLACED`].
     pub placed: Vec<PathBuf>,
+    /// Whether everything at these paths came with this transfer. Otherwise something is among it that was there before.
+    pub is_new: bool,
 }
 
 impl Report {
@@ -156,7 +158,7 @@ impl Report {
 
 /// The most paths that a report names. It bounds what a report, and its entry in the history, take; it is more than a
 /// user looks through.
-pub(crate) const MAX_PLACED: usize = 64;
+pub const MAX_PLACED: usize = 64;
 
 /// What a transfer waits for while nothing moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

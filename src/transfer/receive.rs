@@ -3,7 +3,8 @@
 //!
 //! - [`request`]: what a receive is asked to do
 //! - `taking`: one transfer, from its meeting to its end
-//! - `asking`: from the first message to the user's answer; `comparing`: which files the folder already has, meanwhile
+//! - `asking`: from the first message to the user's answer; `comparing`: which files the folder already has, meanwhile;
+//!   `thumbnails`: pictures that the user would see
 //! - `destination`: what was accepted, and where it goes
 //! - `session`: the state machine while lanes bring blocks; `lane_pool`: the lanes
 //! - `staged`: what stays on the disk at the end
@@ -18,6 +19,7 @@ pub(crate) mod request;
 mod session;
 mod staged;
 pub(crate) mod taking;
+mod thumbnails;
 
 pub(crate) use self::{
     request::{Output, ReceiveOptions, ReceiveRequest, ReceiverInput},

@@ -3,7 +3,7 @@
 //!
 //! - [`options`]: how a send works, and what its user may change while it runs
 //! - `offering`: one transfer, from its wait to its end
-//! - `inquiry`: the receiver's questions before it answers
+//! - `inquiry`: the receiver's questions before it answers; `thumbnails`: those about pictures
 //! - `session`: the state machine while lanes carry blocks
 //! - `lane_pool`: the lanes, and how many of them are used
 //! - `several`: one code for several receivers
@@ -16,6 +16,7 @@ pub(crate) mod offering;
 pub(crate) mod options;
 mod session;
 mod several;
+mod thumbnails;
 
 pub use self::options::MAX_RECEIVERS;
 pub(crate) use self::{

@@ -6,4 +6,5 @@
 
 pub(crate) mod listing;
 pub(crate) mod outgoing;
+pub(crate) mod picture;
 pub(crate) mod scan;

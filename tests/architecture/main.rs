@@ -17,13 +17,12 @@ use source::{flatten, module_of, names};
 /// What the faces of the program may name besides what is their own: the engine, and plain data that it doesn't hand on.
 const FACE: &str = "engine panics people settings history store code sync units net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::VERSION protocol::peer::Trouble \
-    protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal \
+    protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal protocol::thumbnail \
     transfer::error transfer::meter transfer::notice transfer::offer transfer::path_mode transfer::plan::placement \
     transfer::progress transfer::show";
 
 /// The words of a transfer that all of its rooms share.
-const WORDS: &str =
-    "transfer::error transfer::notice transfer::offer transfer::path_mode transfer::progress transfer::show";
+const WORDS: &str = "transfer::error transfer::file_states transfer::notice transfer::offer transfer::path_mode transfer::progress transfer::show";
 
 /// Invariant 1: who may name what of this crate besides what is its own. The longest module path that matches a file
 /// counts; a name in capitals stands for one of the lists above. Every new module needs a line.
@@ -36,7 +35,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::model", "FACE"),
     ("app::theme", ""),
     ("app::words", "settings transfer::show units"),
-    ("app::desktop", "FACE app::model app::words platform::programs"),
+    ("app::desktop", "FACE app::model app::words platform::programs platform::rename_new"),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),
     ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),
@@ -60,8 +59,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer::meter", ""),
     ("transfer::error", "code net panics platform protocol transfer::show"),
     ("transfer::plan", "platform protocol raw_name"),
+    ("transfer::file_states", "protocol transfer::plan"),
     ("transfer::offer", "protocol transfer::error transfer::plan"),
-    ("transfer::notice", "code crypto net protocol transfer::error transfer::offer transfer::progress"),
+    (
+        "transfer::notice",
+        "code crypto net protocol transfer::error transfer::file_states transfer::offer transfer::progress",
+    ),
     ("transfer::fingerprint", "platform protocol transfer::plan"),
     ("transfer::source", "WORDS panics platform protocol sync transfer::fingerprint transfer::plan"),
     ("transfer::sink", "WORDS labels panics platform protocol sync transfer::fingerprint transfer::plan"),

@@ -13,6 +13,7 @@ use caiman::protocol::{
         AccessRequest, ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId,
         Welcome,
     },
+    thumbnail::Thumbnail,
 };
 
 /// Target, name and bytes.
@@ -115,6 +116,7 @@ fn peers() -> Vec<Seed> {
     let direct = DirectHello { purpose: DirectPurpose::Lane { link: 7, lane: 3 }, nonce: [1; 32] };
     let code = "acid-coyote-mustard-tulip-lemon-tiger".into();
     let invitation = FromSender::Invitation { code, instead: true };
+    let thumbnail = FromSender::Thumbnail { entry: 2, thumbnail: Thumbnail::new(2, vec![9; 12]).ok() };
     let accept = FromReceiver::Accept { lanes: 8, way: Way::FromSender, wanted: Some(vec![0b101]) };
     let damaged = FromReceiver::Damaged { entry: 0, hashes: vec![Some([3; 32]), None], last: true };
     let sealed = |message: Vec<u8>| [frame::to_bytes(&12_345_u64), message].concat();
@@ -141,6 +143,8 @@ fn peers() -> Vec<Seed> {
         ("peer_messages", "direct-hello", frame::to_bytes(&direct)),
         ("peer_messages", "direct-answer", frame::to_bytes(&DirectAnswer { nonce: [1; 32], tag: [2; 32] })),
         ("peer_messages", "invitation", sealed(frame::to_bytes(&invitation))),
+        ("peer_messages", "thumbnails", sealed(frame::to_bytes(&FromReceiver::Thumbnails(vec![0, 2])))),
+        ("peer_messages", "thumbnail", sealed(frame::to_bytes(&thumbnail))),
         ("peer_messages", "page", sealed(frame::to_bytes(&FromSender::Page(entries())))),
         ("peer_messages", "hashes", frame::to_bytes(&FromSender::Hashes(vec![(0, [1; 32]), (2, [2; 32])]))),
         ("peer_messages", "accept", sealed(frame::to_bytes(&accept))),

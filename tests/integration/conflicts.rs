@@ -75,6 +75,7 @@ async fn each_policy_does_what_it_says() {
         world.receiver.accept(&receiving, policy(on_conflict));
         let (sent, received) = tokio::join!(sending.report(), receiving.report());
         assert_eq!(contents(&world), expected(result), "{on_conflict:?}");
+        assert!(!received.is_new, "the folder was there before");
         assert_eq!(
             (sent.bytes, sent.stored, sent.missing),
             (bytes, stored, 0),

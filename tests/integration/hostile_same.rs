@@ -9,6 +9,7 @@ use caiman::{
     protocol::{
         manifest::OfferKind,
         peer::{FromReceiver, FromSender, Trouble},
+        thumbnail::Thumbnail,
     },
     transfer::error::Misbehaviour,
 };
@@ -44,10 +45,11 @@ async fn sender_refuses(stage: &mut Stage, name: &str, messages: &[FromReceiver]
 
 #[tokio::test]
 async fn questions_that_are_not_due_are_refused() {
-    use FromReceiver::{AlreadyHere, WhatIs};
+    use FromReceiver::{AlreadyHere, Thumbnails, WhatIs};
     let mut stage = Stage::new().await;
     let unknown = Misbehaviour::UnknownEntry;
     let what_is = Misbehaviour::OutOfTurn("what is");
+    let thumbnails = Misbehaviour::OutOfTurn("thumbnails");
     let accept = || FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None };
     let only = |bits: u8| FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: Some(vec![bits]) };
     let cases = [
@@ -57,6 +59,11 @@ async fn questions_that_are_not_due_are_refused() {
         ("twice at once", vec![WhatIs(vec![1, 1])], what_is.clone()),
         ("again and again", vec![WhatIs(vec![1, 2]), WhatIs(vec![1])], what_is.clone()),
         ("after the answer", vec![accept(), WhatIs(vec![1])], what_is),
+        ("a thumbnail of what isn't offered", vec![Thumbnails(vec![1, 3])], unknown.clone()),
+        ("a thumbnail of a folder", vec![Thumbnails(vec![0])], unknown.clone()),
+        ("a thumbnail twice at once", vec![Thumbnails(vec![1, 1])], thumbnails.clone()),
+        ("a thumbnail again", vec![Thumbnails(vec![1]), Thumbnails(vec![1])], thumbnails.clone()),
+        ("a thumbnail after the answer", vec![accept(), Thumbnails(vec![1])], thumbnails),
         ("having what one wants", vec![AlreadyHere { files: 1, bytes: 0 }, accept()], unknown.clone()),
         (
             "having more files than there are",
@@ -80,20 +87,22 @@ async fn questions_that_are_not_due_are_refused() {
     }
 }
 
-/// A text and a stream have nothing that could be hashed twice.
+/// A text and a stream have nothing that could be hashed twice, and no picture.
 #[tokio::test]
 async fn questions_about_a_text_are_refused() {
-    let mut stage = Stage::new().await;
-    let (code, relay) = (code(), stage.place());
-    let (ready, is_ready) = oneshot::channel();
-    let attack = async {
-        is_ready.await.unwrap();
-        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
-        peer.say(&FromReceiver::WhatIs(vec![0])).await;
-        assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
-    };
-    let (ended, ()) = tokio::join!(stage.send(&code, Payload::Text("word".to_owned()), ready), attack);
-    assert!(matches!(ended.result, Err(TransferError::PeerMisbehaved(_))), "{:?}", ended.result);
+    for question in [FromReceiver::WhatIs(vec![0]), FromReceiver::Thumbnails(vec![0])] {
+        let mut stage = Stage::new().await;
+        let (code, relay) = (code(), stage.place());
+        let (ready, is_ready) = oneshot::channel();
+        let attack = async {
+            is_ready.await.unwrap();
+            let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+            peer.say(&question).await;
+            assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
+        };
+        let (ended, ()) = tokio::join!(stage.send(&code, Payload::Text("word".to_owned()), ready), attack);
+        assert!(matches!(ended.result, Err(TransferError::PeerMisbehaved(_))), "{:?}", ended.result);
+    }
 }
 
 /// Offers `a` of 4 bytes and `b` of 2, which the receiver has as well, and says `messages` once it was asked.
@@ -131,6 +140,11 @@ async fn answers_that_nobody_asked_for_are_refused() {
         ("twice at once", vec![this_is(&[0, 0])], out_of_turn.clone()),
         ("twice", vec![this_is(&[0]), this_is(&[0])], out_of_turn.clone()),
         ("one thing and another", vec![FromSender::ThisIs(vec![(0, None)]), this_is(&[0])], out_of_turn),
+        (
+            "a thumbnail",
+            vec![FromSender::Thumbnail { entry: 0, thumbnail: Thumbnail::new(1, vec![7; 3]).ok() }],
+            Misbehaviour::UnknownEntry,
+        ),
     ];
     for (name, messages, expected) in cases {
         receiver_refuses(&mut stage, name, &messages, expected).await;

@@ -50,6 +50,7 @@ mod same;
 mod several;
 mod stall;
 mod strangers;
+mod thumbnails;
 mod unanswered;
 
 #[path = "../support/mod.rs"]

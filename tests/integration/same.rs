@@ -98,6 +98,7 @@ async fn what_is_here_is_not_sent_and_stays_as_it_is() {
         let (here, sent, received, carried) = send(&world, what, choices).await;
         assert_eq!((here.files(), here.bytes()), (FILES, BYTES));
         assert_eq!((received.here, received.here_bytes, received.bytes), (FILES, BYTES, 0));
+        assert!(!received.is_new);
         assert_eq!(sent.stored, 3, "folders count as stored, whether they were made or found");
         assert_eq!(carried.unwrap_or(0), 0, "nothing has to move");
         assert_eq!(tree(&world.to("all")), before, "not even a time is touched");
@@ -137,6 +138,7 @@ async fn a_folder_that_is_stored_beside_another_one_is_whole() {
     let (here, _, received, _) = send(&world, world.paths(&["all"]), Choices::default()).await;
     assert_eq!(here.files(), FILES - 1);
     assert_eq!((received.here, received.bytes), (0, BYTES));
+    assert!(received.is_new);
     assert_eq!(tree(&world.to("all")), before);
     assert_eq!(names_in(world.target.path()), ["all", "all (2)"]);
     assert!(tree(&world.to("all (2)")).keys().eq(tree(&world.from("all")).keys()));

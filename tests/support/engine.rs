@@ -160,6 +160,10 @@ impl Party {
         self.command(Command::Limit(transfer.id, bytes_per_sec));
     }
 
+    pub fn thumbnails(&self, transfer: &Transfer, entries: Vec<u32>) {
+        self.command(Command::Thumbnails(transfer.id, entries));
+    }
+
     pub fn look(&self, transfer: &Transfer, folder: &Path) {
         self.command(Command::Look(transfer.id, folder.to_owned()));
     }
@@ -347,7 +351,7 @@ impl Transfer {
 
     async fn step(&mut self) {
         match self.inbox.recv().await.expect("a transfer ends before its engine does") {
-            Event::Started(_, snapshots) => {
+            Event::Started(_, snapshots, _) => {
                 self.history = Some(tokio::spawn(collect(snapshots.clone())));
                 self.snapshots = Some(snapshots);
             }
@@ -582,7 +586,7 @@ pub fn names_in(folder: &Path) -> Vec<String> {
 
 fn id_of(event: &Event) -> TaskId {
     match event {
-        Event::Started(id, _)
+        Event::Started(id, ..)
         | Event::Listening { id, .. }
         | Event::Notice(id, _)
         | Event::Ended(id, _)

@@ -17,6 +17,7 @@ use super::{
     dialogs::{self, Picked, Question},
     launch::APP_ID,
     login,
+    relocate::{Relocated, relocate},
     tray::TrayContent,
 };
 #[cfg(target_os = "linux")]
@@ -79,6 +80,8 @@ pub(in crate::app) enum PickPurpose {
     SendTo(PairId),
     /// To receive in it what this person sends, without asking.
     Trust(PairId),
+    /// To move what has arrived of this transfer into it.
+    Relocate(TaskId),
 }
 
 /// A change to the list of people.
@@ -104,6 +107,12 @@ pub(in crate::app) enum Job {
     Discard {
         id: String,
         name: String,
+    },
+    /// Move what this transfer has brought into this folder.
+    Relocate {
+        id: TaskId,
+        paths: Vec<PathBuf>,
+        folder: PathBuf,
     },
     Open(PathBuf),
     Reveal(PathBuf),
@@ -144,6 +153,7 @@ impl Job {
         match self {
             Self::BuildTree(id, _) | Self::Recognise(id, _) => BrokenJob::Tree(*id),
             Self::Discard { .. } => BrokenJob::Discard,
+            Self::Relocate { id, .. } => BrokenJob::Relocate(*id),
             _ => BrokenJob::Other,
         }
     }
@@ -156,6 +166,8 @@ pub(in crate::app) enum BrokenJob {
     Tree(TaskId),
     /// What an interrupted transfer left may still be there, at least in part.
     Discard,
+    /// What this transfer has brought may be at its old place or the new one.
+    Relocate(TaskId),
     /// Nothing.
     Other,
 }
@@ -186,6 +198,12 @@ pub(in crate::app) enum DeskOutcome {
     Discarded {
         name: String,
         discarded: std::io::Result<bool>,
+    },
+    /// What a transfer has brought was moved into this folder, or part of it.
+    Relocated {
+        id: TaskId,
+        folder: PathBuf,
+        relocated: Relocated,
     },
     /// This is, or may be, a program, so it was shown in its folder and not opened.
     OnlyShown(PathBuf),
@@ -259,6 +277,7 @@ impl Desk {
             outbox: outbox.clone(),
             awake: None,
             pictures: None,
+            moving: Vec::new(),
             #[cfg(target_os = "linux")]
             tray: None,
             #[cfg(target_os = "linux")]
@@ -318,6 +337,8 @@ struct Worker {
     awake: Option<keepawake::KeepAwake>,
     /// Where pictures from the clipboard are kept until the window closes.
     pictures: Option<tempfile::TempDir>,
+    /// What moves to other folders, which may take long where these are on other disks.
+    moving: Vec<JoinHandle<()>>,
     #[cfg(target_os = "linux")]
     tray: Option<TrayIcon>,
     #[cfg(target_os = "linux")]
@@ -333,6 +354,10 @@ impl Worker {
             if let Err(report) = catch(|| self.work(job)) {
                 self.outbox.send(DeskOutcome::Broke { job: broken, report });
             }
+        }
+        for moving in self.moving {
+            // It catches its own panics.
+            let _ = moving.join();
         }
     }
 
@@ -364,6 +389,7 @@ impl Worker {
                 let discarded = self.stores.unfinished.discard(&id);
                 self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
+            Job::Relocate { id, paths, folder } => self.relocate(id, paths, folder),
             Job::Open(path) => self.open(path),
             Job::Reveal(path) => self.opened(self.reveal(&path), path),
             #[cfg(target_os = "linux")]
@@ -411,6 +437,21 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
         }
+    }
+
+    /// Moves what a transfer has brought, beside the other jobs.
+    fn relocate(&mut self, id: TaskId, paths: Vec<PathBuf>, folder: PathBuf) {
+        self.moving.retain(|moving| !moving.is_finished());
+        let outbox = self.outbox.clone();
+        let work = move || {
+            let outcome = match catch(|| relocate(&paths, &folder)) {
+                Ok(relocated) => DeskOutcome::Relocated { id, folder, relocated },
+                Err(report) => DeskOutcome::Broke { job: BrokenJob::Relocate(id), report },
+            };
+            outbox.send(outcome);
+        };
+        let thread = thread::Builder::new().name("moving".to_owned()).spawn(work);
+        self.moving.push(thread.expect("the system has room for a thread"));
     }
 
     fn look_at_people(&self, changed: Result<(), PeopleError>) {
@@ -601,6 +642,7 @@ mod tests {
             outbox,
             awake: None,
             pictures: None,
+            moving: Vec::new(),
             #[cfg(target_os = "linux")]
             tray: None,
             #[cfg(target_os = "linux")]

@@ -128,6 +128,11 @@ pub(in crate::app) fn not_opened(words: &Words, path: &Path, is_there: bool) -> 
     words.tell(key, &[("path", shown_path(path).into())])
 }
 
+/// Why something could not be moved into another folder.
+pub(in crate::app) fn not_relocated(words: &Words, cause: &std::io::Error) -> String {
+    words.tell("not-moved", &[("cause", disk(words, cause).into())])
+}
+
 /// Why something was shown in its folder and not opened.
 pub(in crate::app) fn only_shown(words: &Words, path: &Path) -> String {
     words.tell("only-shown", &[("path", shown_path(path).into())])

@@ -47,6 +47,8 @@ pub(in crate::app) enum Action {
     ForgetOffered,
     /// Ask for the folder to save this offer in, or everything from now on.
     PickDestination(Option<TaskId>),
+    /// Ask for another folder for what has arrived.
+    PickRelocation(TaskId),
     /// Copy one of a card's texts.
     Copy(TaskId, Copied),
     /// Copy a text.
@@ -179,6 +181,10 @@ pub(in crate::app) enum SheetAction {
     Sort(Order),
     /// Open or close a folder.
     Open(u32),
+    /// Show thumbnails of pictures, or no longer.
+    ShowPictures(bool),
+    /// These pictures have come into sight, by entry.
+    InSight(Vec<u32>),
     /// Show only entries with this text in their path.
     Search(String),
     /// How to resolve all name conflicts.

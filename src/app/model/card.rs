@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     action::{Copied, Recipient, Resume},
+    file_list::FileList,
     people::Parting,
     sheet::Sheet,
 };
@@ -213,7 +214,11 @@ pub(in crate::app) struct Card {
     /// Which of its texts was copied last, and when.
     pub(in crate::app) copied: Option<(Copied, Instant)>,
     pub(in crate::app) is_cancelling: bool,
+    /// Whether what has arrived is on its way to another folder.
+    pub(in crate::app) is_relocating: bool,
     snapshots: Option<watch::Receiver<Progress>>,
+    /// How far each file has come, while the user looks at that.
+    pub(in crate::app) file_list: FileList,
 }
 
 /// What has to follow from a notice.
@@ -276,7 +281,9 @@ impl Card {
             folds: Folds::default(),
             copied: None,
             is_cancelling: false,
+            is_relocating: false,
             snapshots: None,
+            file_list: FileList::default(),
         }
     }
 
@@ -290,6 +297,7 @@ impl Card {
         if let Some(snapshots) = &mut self.snapshots {
             self.progress = *snapshots.borrow_and_update();
         }
+        self.file_list.tick();
         self.lost_since = match self.progress.connection {
             Connection::Up => None,
             Connection::LookingForRelay | Connection::LookingForPeer => Some(self.lost_since.unwrap_or(now)),
@@ -375,6 +383,11 @@ impl Card {
             Notice::AlreadyHere(here) => {
                 if let Some(sheet) = &mut self.sheet {
                     sheet.learn(here);
+                }
+            }
+            Notice::Thumbnail { entry, thumbnail } => {
+                if let Some(sheet) = &mut self.sheet {
+                    sheet.pictures.learn(entry, thumbnail);
                 }
             }
             Notice::CantUse(error) => {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{action::SheetAction, tree::Tree};
+use super::{action::SheetAction, pictures::Pictures, tree::Tree};
 use crate::{
     engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, TransferError},
     protocol::manifest::EntryKind,
@@ -23,6 +23,8 @@ pub(in crate::app) struct Sheet {
     pub(in crate::app) tree: Option<Tree>,
     /// Whether the tree can't be built. Then all of the offer is accepted or none of it.
     pub(in crate::app) has_no_list: bool,
+    /// Its pictures.
+    pub(in crate::app) pictures: Pictures,
     /// The text of the search field.
     pub(in crate::app) search: String,
     /// How name conflicts are resolved.
@@ -59,6 +61,7 @@ impl Sheet {
         let mut sheet = Self {
             here: offer.here.clone(),
             repaired: repaired.map(|(theirs, here)| (theirs.to_owned(), here.to_owned())).collect(),
+            pictures: Pictures::of(&offer.manifest),
             offer,
             tree: None,
             has_no_list: false,
@@ -80,8 +83,9 @@ impl Sheet {
 
     /// The offer checked against another folder: the conflicts are new, the choices stay.
     pub(super) fn held_against(self, offer: Arc<Offer>) -> Self {
-        let Self { tree, has_no_list, search, on_conflict, on_merge, .. } = self;
-        let mut sheet = Self { tree, has_no_list, search, on_conflict, on_merge, ..Self::new(offer) };
+        let Self { tree, has_no_list, pictures, search, on_conflict, on_merge, .. } = self;
+        let mut sheet =
+            Self { tree, has_no_list, pictures, search, on_conflict, on_merge, ..Self::new(offer) };
         sheet.sort_out();
         sheet
     }
@@ -177,6 +181,8 @@ impl Sheet {
                 self.search = text;
             }
             (SheetAction::IgnoreSpace, _) => self.ignores_space = true,
+            (SheetAction::ShowPictures(are_shown), _) => self.pictures.are_shown = are_shown,
+            (SheetAction::InSight(entries), _) => self.pictures.ask(entries),
             (SheetAction::OnConflict(policy), _) => {
                 self.on_conflict = policy;
                 self.exceptions.clear();

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::card::Card;
+use super::card::{Card, CardEnd};
 use crate::{
-    engine::{Connection, Paused, Phase, Stall, WaitsFor},
+    engine::{Connection, MAX_PLACED, Paused, Phase, Stall, WaitsFor},
     history::Direction,
 };
 
@@ -29,6 +29,14 @@ pub(in crate::app) enum Lost {
 }
 
 impl Card {
+    /// Whether what has arrived can be moved into another folder: all of it is known, and nothing that was in its folder before is a part
+    /// of it.
+    pub(in crate::app) fn can_relocate(&self) -> bool {
+        let Some(CardEnd::Done(report)) = &self.end else { return false };
+        let is_known = !report.placed.is_empty() && report.placed.len() < MAX_PLACED;
+        report.is_new && is_known && !self.is_relocating
+    }
+
     /// Whether this is a send that still waits for its receiver. Files can be added until one comes.
     pub(in crate::app) fn is_waiting(&self) -> bool {
         self.end.is_none()

@@ -295,9 +295,10 @@ impl State {
     pub(in crate::app) fn apply(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Started(id, snapshots) => {
+            Event::Started(id, snapshots, files) => {
                 if let Some(card) = self.card(id) {
                     card.follow(snapshots);
+                    card.file_list.follow(files);
                 }
             }
             Event::Listening { id, local, data_ports, reachable, .. } => {

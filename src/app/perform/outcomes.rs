@@ -12,15 +12,16 @@ use crate::app::desktop::tray::TrayDeed;
 use crate::{
     app::{
         desktop::{
-            desk::{BrokenJob, ClipboardUse, DeskOutcome, PickPurpose},
+            desk::{BrokenJob, ClipboardUse, DeskOutcome, Job, PickPurpose},
             dialogs::Picked,
+            relocate::Relocated,
         },
         explain,
-        model::{action::Action, tone::Tone},
+        model::{action::Action, card::CardEnd, tone::Tone},
         views::DropTarget,
         window::Window,
     },
-    engine::Command,
+    engine::{Command, TaskId},
     panics::PanicReport,
 };
 
@@ -45,6 +46,7 @@ impl Window {
             DeskOutcome::People { people, problem, changed } => self.take_people(people, problem, changed),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),
+            DeskOutcome::Relocated { id, folder, relocated } => self.relocated(id, folder, relocated),
             DeskOutcome::OnlyShown(path) => {
                 let text = explain::only_shown(&self.words, &path);
                 self.state.tell(Tone::Plain, text);
@@ -100,13 +102,39 @@ impl Window {
         }
     }
 
+    /// Has what a transfer has brought moved into another folder.
+    fn relocate(&mut self, id: TaskId, folder: PathBuf) {
+        let Some(card) = self.state.card(id).filter(|card| card.can_relocate()) else { return };
+        let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
+        card.is_relocating = true;
+        self.desk.ask(Job::Relocate { id, paths, folder });
+    }
+
+    fn relocated(&mut self, id: TaskId, folder: PathBuf, Relocated { places, problem }: Relocated) {
+        if let Some(cause) = &problem {
+            self.state.tell(Tone::Warning, explain::not_relocated(&self.words, cause));
+        }
+        // Where nothing was moved, everything is where it was.
+        let folder = Some(folder).filter(|folder| places.iter().any(|place| place.starts_with(folder)));
+        let Some(card) = self.state.card(id) else { return };
+        card.is_relocating = false;
+        if let (Some(folder), Some(CardEnd::Done(report))) = (folder, &mut card.end) {
+            (report.folder, report.placed) = (Some(folder.clone()), places.clone());
+            if let Some(history) = card.history {
+                self.state.history.relocate(history, folder, places);
+                self.save_history();
+            }
+        }
+    }
+
     /// Says that there is no dialog, and what can be done without one.
     fn tell_no_dialog(&mut self, purpose: PickPurpose, key: &str) {
         let without = match purpose {
             PickPurpose::Send | PickPurpose::Add(_) | PickPurpose::SendTo(_) => "without-file-dialog",
-            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways | PickPurpose::Trust(_) => {
-                "without-folder-dialog"
-            }
+            PickPurpose::SaveOffer(_)
+            | PickPurpose::SaveAlways
+            | PickPurpose::Trust(_)
+            | PickPurpose::Relocate(_) => "without-folder-dialog",
         };
         self.state.tell(Tone::Warning, format!("{} {}", self.words.say(key), self.words.say(without)));
     }
@@ -118,6 +146,7 @@ impl Window {
         match job {
             BrokenJob::Tree(id) => self.state.not_built(id),
             BrokenJob::Discard => self.list_unfinished(),
+            BrokenJob::Relocate(id) => self.change(id, |card| card.is_relocating = false),
             BrokenJob::Other => {}
         }
     }
@@ -136,6 +165,7 @@ impl Window {
                     self.command(Command::Look(id, folder));
                 }
             }
+            (PickPurpose::Relocate(id), Some(folder)) => self.relocate(id, folder),
             (PickPurpose::SaveAlways, Some(folder)) => {
                 self.state.save_folder.clone_from(&folder);
                 self.state.settings.save_folder = Some(folder);

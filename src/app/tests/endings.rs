@@ -14,6 +14,10 @@ use super::{
 };
 use crate::{
     app::{
+        desktop::{
+            desk::{DeskOutcome, PickPurpose},
+            dialogs::Picked,
+        },
         explain,
         model::{
             action::Dialog,
@@ -504,4 +508,50 @@ fn what_was_there_already_is_told_at_the_end() {
         let amount = explain::amount(screen.words(), 1, Some(8 * MIB));
         assert!(screen.shows(&format!("{} · {amount}", screen.say(all))), "{:#?}", screen.texts());
     }
+}
+
+#[test]
+fn what_has_arrived_can_be_moved_into_another_folder() {
+    let mut screen = Screen::new();
+    let elsewhere = screen.folder().join("elsewhere");
+    for folder in [screen.inbox(), elsewhere.clone()] {
+        fs::create_dir_all(&folder).unwrap();
+    }
+    fs::write(screen.inbox().join("notes.txt"), "new").unwrap();
+    fs::write(elsewhere.join("notes.txt"), "mine").unwrap();
+    let id = screen.moving(Direction::Received);
+    let arrived = Report { is_new: true, ..report(&screen, &["notes.txt"], 0) };
+    screen.feed(Event::Ended(id, Ok(arrived)));
+    screen.tab_to(&screen.say("move-to"));
+    let pick = |screen: &mut Screen, folder: &std::path::Path| {
+        let picked = Picked::Paths(vec![folder.to_owned()]);
+        screen.outcome(DeskOutcome::Picked(PickPurpose::Relocate(id), picked));
+    };
+    pick(&mut screen, &elsewhere);
+    let place = elsewhere.join("notes (2).txt");
+    screen.until_card("the move", |card| card.placed().is_some_and(|(_, placed)| *placed == [place.clone()]));
+    assert_eq!(fs::read_to_string(&place).unwrap(), "new");
+    assert_eq!(fs::read_to_string(elsewhere.join("notes.txt")).unwrap(), "mine");
+    let told = screen.words().tell("saved-in", &[("folder", shown_path(&elsewhere).into())]);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    let past = screen.window().state.history.entries()[0].clone();
+    assert_eq!((past.folder, past.paths), (Some(elsewhere), vec![place.clone()]));
+
+    // A folder that is gone takes nothing, and the file stays.
+    let gone = screen.folder().join("gone");
+    pick(&mut screen, &gone);
+    screen.until_card("the failure", |card| !card.is_relocating);
+    assert!(place.exists());
+    let why = explain::not_relocated(screen.words(), &std::io::ErrorKind::NotFound.into());
+    assert!(screen.shows(&why), "{:#?}", screen.texts());
+}
+
+#[test]
+fn what_is_mixed_with_older_files_is_not_moved() {
+    let mut screen = Screen::new();
+    let id = screen.moving(Direction::Received);
+    let arrived = report(&screen, &["album"], 0);
+    screen.feed(Event::Ended(id, Ok(arrived)));
+    assert!(screen.control(&screen.say("show-in-folder")).is_some());
+    assert!(screen.control(&screen.say("move-to")).is_none());
 }

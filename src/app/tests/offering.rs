@@ -12,7 +12,7 @@ use crate::{
     },
     engine::{AlreadyHere, Choices, Notice, Offer, OnConflict, OnMerge, TransferError},
     history::Direction,
-    protocol::{RelPath, manifest::Manifest},
+    protocol::{RelPath, manifest::Manifest, thumbnail::Thumbnail},
     transfer::{error::FileAction, offer::ExistingFile, plan::placement::Target},
 };
 
@@ -610,4 +610,44 @@ fn what_shows_nothing_in_a_name_is_shown() {
     let mut screen = Screen::new();
     screen.offered(&made_up::manifest(&[("a\u{200b}b", 1), ("c", 1)]), &[]);
     assert!(screen.paints("a\\u{200b}b"), "{:#?}", screen.texts());
+}
+
+#[test]
+fn pictures_are_asked_for_once_the_user_wants_to_see_them_and_only_those_in_sight() {
+    let mut screen = Screen::new();
+    let names: Vec<String> = (0..200).map(|number| format!("{number:03}.jpg")).collect();
+    let mut entries: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 100)).collect();
+    entries.push(("notes.txt", 5));
+    let id = screen.offered(&made_up::manifest(&entries), &[]);
+    let asks = |screen: &mut Screen, entry| screen.card().sheet.as_ref().unwrap().pictures.asks_for(&[entry]);
+    assert!(asks(&mut screen, 0), "nothing is asked for by itself");
+    screen.click_key("show-pictures");
+    assert!(!asks(&mut screen, 0));
+    assert!(asks(&mut screen, 150), "that is out of sight");
+    let thumbnail = Arc::new(Thumbnail::new(2, vec![200; 12]).unwrap());
+    let before = screen.images();
+    screen.notice(id, Notice::Thumbnail { entry: 0, thumbnail: Some(thumbnail) });
+    screen.notice(id, Notice::Thumbnail { entry: 1, thumbnail: None });
+    screen.settle();
+    assert_eq!(screen.images(), before + 1);
+    screen.click_key("hide-pictures");
+    assert_eq!(screen.images(), before);
+    let accept = screen.say_accept(201, 20_005);
+    screen.click(&accept);
+}
+
+#[test]
+fn a_single_picture_has_a_preview_and_a_text_file_has_none() {
+    let mut screen = Screen::new();
+    screen.offered(&made_up::manifest(&[("notes.txt", 5)]), &[]);
+    assert!(screen.control(&screen.say("show-picture")).is_none());
+    let id = screen.offered(&made_up::manifest(&[("holiday.jpg", 5)]), &[]);
+    screen.tab_to(&screen.say("show-picture"));
+    screen.press(Key::Space);
+    assert!(screen.place(&screen.say("picture")).is_some());
+    let before = screen.images();
+    let thumbnail = Arc::new(Thumbnail::new(2, vec![200; 12]).unwrap());
+    screen.notice(id, Notice::Thumbnail { entry: 0, thumbnail: Some(thumbnail) });
+    screen.settle();
+    assert_eq!(screen.images(), before + 1);
 }

@@ -1,6 +1,10 @@
 //! A transfer that stands still: paused by a user, or without its connection.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eframe::egui::{Key, ViewportCommand};
 
@@ -13,9 +17,13 @@ use crate::{
         explain,
         model::standing::{Lost, Standstill},
     },
-    engine::{Connection, Paused, Phase, Progress},
+    engine::{Connection, Event, FileWatch, Notice, Paused, Phase, Progress},
     history::Direction,
-    transfer::meter::Meter,
+    transfer::{
+        file_states::ShownFiles,
+        meter::Meter,
+        plan::{Plan, Wanted, blocks::BlockSet},
+    },
 };
 
 fn paused(here: bool, there: bool) -> Progress {
@@ -246,4 +254,43 @@ fn the_keyboard_pauses_and_resumes_without_looking_for_the_button_again() {
     screen.press(Key::Space);
     screen.progress(paused(true, false));
     assert_eq!(screen.focused().map(|(_, name)| name), Some(resume), "the keyboard stays where it was");
+}
+
+#[test]
+fn the_details_of_a_running_transfer_list_how_far_each_file_has_come() {
+    let mut screen = Screen::new();
+    let offered =
+        manifest(&[("large.bin", 8 * MIB), ("note.txt", 7), ("unwanted.txt", 7), ("gone.bin", MIB)]);
+    let id = screen.made_up(Direction::Received);
+    let (watch, snapshots) = (FileWatch::default(), screen.snapshots.subscribe());
+    screen.feed(Event::Started(id, snapshots, watch.clone()));
+    screen.notice(id, Notice::Listed(offered.clone()));
+    screen.notice(id, Notice::Accepted { files: 3, bytes: Some(9 * MIB + 7) });
+    screen.progress(Progress { file: Some(0), ..progress(Phase::Moving, 2 * MIB, 9 * MIB + 7) });
+    let wanted = Wanted::pick(offered.entries(), |index| index != 2);
+    let plan = Arc::new(Plan::new(&offered, |index| index != 2));
+    let mut list = ShownFiles::new(watch, Arc::clone(&plan), wanted);
+    list.show(&offered, || unreachable!("nobody looks at the list"), &BTreeSet::new());
+
+    screen.click_key("show-details");
+    let mut stored = BlockSet::default();
+    stored.insert_range(0..plan.blocks_of(0).end / 4);
+    stored.insert_range(plan.blocks_of(1));
+    list.show(&offered, || stored, &BTreeSet::from([3]));
+    screen.settle();
+    let size = |screen: &Screen, bytes| screen.words().bytes(bytes);
+    let moving = [("percent", 25.into()), ("size", size(&screen, 8 * MIB).into())];
+    let arrived = [("size", size(&screen, 7).into())];
+    for (key, args) in [("file-moving", &moving[..]), ("file-stored", &arrived), ("file-withdrawn", &[])] {
+        let text = screen.words().tell(key, args);
+        assert!(screen.shows(&text), "{text}: {:#?}", screen.texts());
+    }
+    let is_row = |name: &str| screen.texts().iter().any(|text| text == name);
+    assert!(is_row("large.bin") && !is_row("unwanted.txt"), "{:#?}", screen.texts());
+    // The list is one stop for the keyboard, which comes to it from the button that opened it.
+    screen.tab_to(&screen.say("file-list"));
+
+    screen.click_key("hide-details");
+    assert!(!screen.shows(&screen.say("file-withdrawn")));
+    list.show(&offered, || unreachable!("nobody looks any more"), &BTreeSet::new());
 }

@@ -9,7 +9,7 @@ use std::{
 
 use eframe::egui::{
     DroppedFile, Event, HoveredFile, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand, Pos2,
-    Rect, Role, Shape, TouchPhase, ViewportCommand, ViewportId,
+    Rect, Role, Shape, TextureId, TouchPhase, ViewportCommand, ViewportId,
     accesskit::{Action as Deed, NodeId},
     vec2,
 };
@@ -26,7 +26,9 @@ use crate::{
         window::Window,
         words::Words,
     },
-    engine::{Event as EngineEvent, Notice, PathMode, Phase, Progress, Registry, TaskId, TransferError},
+    engine::{
+        Event as EngineEvent, FileWatch, Notice, PathMode, Phase, Progress, Registry, TaskId, TransferError,
+    },
     history::Direction,
     protocol::manifest::Manifest,
     settings::{SavedRelay, Settings},
@@ -302,6 +304,18 @@ impl Screen {
         self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
     }
 
+    /// How many pictures were painted.
+    pub(super) fn images(&self) -> usize {
+        fn images(shape: &Shape) -> usize {
+            match shape {
+                Shape::Vec(shapes) => shapes.iter().map(images).sum(),
+                // The first texture has the letters.
+                shape => usize::from(shape.texture_id() != TextureId::default()),
+            }
+        }
+        self.harness.output().shapes.iter().map(|clipped| images(&clipped.shape)).sum()
+    }
+
     /// Where this text was painted by itself, if it was.
     pub(super) fn painted(&self, text: &str) -> Option<Rect> {
         fn painted(shape: &Shape, text: &str) -> Option<Rect> {
@@ -546,7 +560,7 @@ impl Screen {
         let id = window.engine.new_id();
         window.state.add(id, direction, started_with);
         window.state.card(id).unwrap().folds.wants_focus = true;
-        self.feed(EngineEvent::Started(id, snapshots));
+        self.feed(EngineEvent::Started(id, snapshots, FileWatch::default()));
         id
     }
 

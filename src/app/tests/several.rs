@@ -15,7 +15,7 @@ use crate::{
         model::card::{Bond, Card, CardEnd},
         views::DropTarget,
     },
-    engine::{Event, Notice, Phase, Progress, Report, TaskId, TransferError},
+    engine::{Event, FileWatch, Notice, Phase, Progress, Report, TaskId, TransferError},
     history::Direction,
 };
 
@@ -34,7 +34,7 @@ fn comes(screen: &mut Screen, of: TaskId) -> TaskId {
     let id = screen.window().engine.new_id();
     let snapshots = screen.snapshots.subscribe();
     screen.feed(Event::Branch { of, id });
-    screen.feed(Event::Started(id, snapshots));
+    screen.feed(Event::Started(id, snapshots, FileWatch::default()));
     id
 }
 

@@ -138,6 +138,12 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 view.act(Action::Reveal(placed[0].clone()));
             }
         }
+        if card.can_relocate() {
+            let text = view.say("move-to");
+            if Button::new(Emphasis::Secondary, &text).icon(Icon::FolderInput).ui(ui).clicked() {
+                view.act(Action::PickRelocation(card.id));
+            }
+        }
         let missing = card.missing();
         if !missing.is_empty() {
             let text = view.say("send-missing");
@@ -147,7 +153,9 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         copy_report_ui(ui, card, view);
     });
-    if let Some((folder, _)) = placed {
+    if card.is_relocating {
+        small(ui, &view.say("moving-to"));
+    } else if let Some((folder, _)) = placed {
         small(ui, &view.words.tell("saved-in", &[("folder", shown_path(folder).into())]));
     }
 }

@@ -2,8 +2,8 @@
 //! the rows in sight are drawn. It has the keyboard, which moves it as in any document.
 
 use eframe::egui::{
-    Context, CornerRadius, EventFilter, Frame, Id, InputState, Key, Label, Margin, Modal, RichText, Role,
-    ScrollArea, Sense, Ui, WidgetInfo, style::ScrollAnimation, vec2,
+    Context, CornerRadius, Frame, Id, Label, Margin, Modal, RichText, Role, ScrollArea, Sense, Ui,
+    WidgetInfo, vec2,
 };
 
 use super::View;
@@ -11,7 +11,9 @@ use crate::app::{
     about::Notices,
     model::action::{Action, Dialog},
     theme::{self, CONTROL_RADIUS, palette, size, space},
-    widgets::{Icon, dialog_frame, focus_ring, heading, icon_button, name_dialog, row},
+    widgets::{
+        Icon, dialog_frame, focus_ring, heading, icon_button, keep_arrows, name_dialog, row, scroll_by_keys,
+    },
 };
 
 /// How many rows an arrow key moves the text by.
@@ -52,10 +54,7 @@ fn notices_ui(ui: &mut Ui, name: &str, notices: &mut Notices) {
     if ui.memory(|memory| memory.focused().is_none()) {
         text.request_focus();
     }
-    if text.has_focus() {
-        let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(text.id, filter));
-    }
+    keep_arrows(ui, &text);
     let sheet =
         Frame::new().fill(palette(ui).sunken).corner_radius(CornerRadius::same(CONTROL_RADIUS)).inner_margin(
             Margin { left: space::M as i8, right: 0, top: space::XS as i8, bottom: space::XS as i8 },
@@ -72,21 +71,8 @@ fn notices_ui(ui: &mut Ui, name: &str, notices: &mut Notices) {
             for line in notices.rows(range) {
                 ui.add(Label::new(RichText::new(line).font(font.clone())).extend());
             }
-            if text.has_focus() {
-                let down = ui.input(|input| asked_for(input, STEP * height, page, all));
-                ui.scroll_with_delta_animation(vec2(0.0, -down), ScrollAnimation::none());
-            }
+            scroll_by_keys(ui, &text, STEP * height, page, all);
         });
     });
     focus_ring(ui, &text, text.rect, CONTROL_RADIUS);
-}
-
-/// How far down the keys that were pressed move the text, in points: by a step, by a page, or past all of it.
-fn asked_for(input: &InputState, step: f32, page: f32, all: f32) -> f32 {
-    let presses = |key| input.num_presses(key) as f32;
-    let space = if input.modifiers.shift { -page } else { page };
-    step * (presses(Key::ArrowDown) - presses(Key::ArrowUp))
-        + page * (presses(Key::PageDown) - presses(Key::PageUp))
-        + all * (presses(Key::End) - presses(Key::Home))
-        + space * presses(Key::Space)
 }

@@ -8,7 +8,7 @@ use super::{
     View,
     card_parts::{standstill_ui, strangers_ui},
     taken::taken_ui,
-    tree::tree_ui,
+    tree::{picture_ui, tree_ui},
 };
 use crate::{
     app::{
@@ -53,7 +53,8 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     small(ui, &[Some(amount), code].into_iter().flatten().collect::<Vec<_>>().join(" · "));
     match &sheet.tree {
         // A text is offered as one entry, whose name says nothing; that of a single file stands above.
-        _ if card.is_text() || sheet.is_one_file() => {}
+        _ if card.is_text() => {}
+        _ if sheet.is_one_file() => part(ui, "picture", |ui| picture_ui(ui, card, sheet, view)),
         Some(tree) => part(ui, "tree", |ui| tree_ui(ui, card, sheet, tree, view)),
         None if sheet.has_no_list => note(ui, Tone::Warning, &view.say("offer-unlisted")),
         None => {

@@ -9,6 +9,7 @@ use super::{
         code_or_name, fold_ui, head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui, title_ui,
     },
     ended::{done_ui, failed_ui, slim_end_ui},
+    file_list::file_list_ui,
 };
 use crate::{
     app::{
@@ -202,6 +203,7 @@ fn files_ui(ui: &mut Ui, card: &Card, has_way: bool, view: &mut View<'_>) {
     if let Some(code) = card.typed_code() {
         small(ui, &view.words.tell("with-code", &[("code", code.to_string().into())]));
     }
+    part(ui, "list", |ui| file_list_ui(ui, card, view));
 }
 
 /// Draws the speed. Its place stays while the transfer rests, so that nothing beside it moves.

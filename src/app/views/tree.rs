@@ -4,8 +4,8 @@
 //! one stop, and rows that are out of sight are reached as well.
 
 use eframe::egui::{
-    Align, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Layout, Margin, Modifiers, Rect,
-    Response, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui, UiBuilder, WidgetInfo,
+    Align, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Layout, Margin, Modifiers, Pos2, Rect,
+    Response, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo,
     accesskit::{Action as Deed, Toggled},
     pos2, vec2,
 };
@@ -16,8 +16,9 @@ use crate::{
         model::{
             action::{Action, SheetAction},
             card::Card,
+            pictures::is_picture,
             sheet::Sheet,
-            tree::{Order, Tick, Tree, Walk},
+            tree::{Node, Order, Tick, Tree, Walk},
         },
         theme::{self, CONTROL_RADIUS, palette, size, space},
         widgets::{
@@ -31,6 +32,11 @@ use crate::{
 
 /// Height of a row of the tree, in points.
 const ROW: f32 = 28.0;
+/// Height of a row while pictures are shown, and the side of a picture in it.
+const TALL_ROW: f32 = 56.0;
+const PICTURE: f32 = 48.0;
+/// Side of the picture of a single file, in points.
+const LARGE_PICTURE: f32 = 128.0;
 /// How many rows are shown at least, if there are as many.
 const LEAST_ROWS: f32 = 8.0;
 /// How much of the window's height the rows take at most, so that the answer below them stays in sight.
@@ -40,8 +46,9 @@ const WORTH_SEARCHING: usize = 12;
 
 /// Draws the tree of an offer.
 pub(super) fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
-    if sheet.offer.manifest.entries().len() >= WORTH_SEARCHING {
-        part(ui, "tools", |ui| tools_ui(ui, card, sheet, tree, view));
+    let is_long = sheet.offer.manifest.entries().len() >= WORTH_SEARCHING;
+    if is_long || sheet.pictures.are_there() {
+        part(ui, "tools", |ui| tools_ui(ui, card, sheet, tree, is_long, view));
     }
     let frame = Frame::new()
         .fill(palette(ui).sunken)
@@ -61,8 +68,31 @@ pub(super) fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view
     });
 }
 
-/// Draws the search, how the tree is sorted, and what ticks all of it.
-fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
+/// Draws the picture of a single file that is offered, once the user wants to see it.
+pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    if !sheet.pictures.are_there() {
+        return;
+    }
+    if !sheet.pictures.are_shown {
+        if link(ui, &view.say("show-picture")).clicked() {
+            view.act(Action::Sheet(card.id, SheetAction::ShowPictures(true)));
+        }
+        return;
+    }
+    let (place, response) = ui.allocate_exact_size(Vec2::splat(LARGE_PICTURE), Sense::hover());
+    let name = view.say("picture");
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
+    match sheet.pictures.get(0) {
+        Some(thumbnail) => view.textures.draw(ui, (card.id, 0), thumbnail, place),
+        None => paint_icon(ui, Icon::Image, place.center(), 32.0, palette(ui).muted),
+    }
+    if sheet.pictures.asks_for(&[0]) {
+        view.act(Action::Sheet(card.id, SheetAction::InSight(vec![0])));
+    }
+}
+
+/// Draws what shows pictures and, for a long offer, the search, how the tree is sorted, and what ticks all of it.
+fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, is_long: bool, view: &mut View<'_>) {
     let count = [("count", tree.rows().len().into())];
     let (all, none) = if tree.is_searched() {
         (view.words.tell("tick-all-found", &count), view.words.tell("tick-none-found", &count))
@@ -73,14 +103,22 @@ fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut Vie
         Order::Name => (view.say("sort-by-size"), Order::Size),
         Order::Size => (view.say("sort-by-name"), Order::Name),
     };
+    let are_shown = sheet.pictures.are_shown;
+    let pictures = view.say(if are_shown { "hide-pictures" } else { "show-pictures" });
     let mut did = None;
     let right = |ui: &mut Ui| {
         let actions = [
+            (&pictures, SheetAction::ShowPictures(!are_shown)),
             (&sort, SheetAction::Sort(order)),
             (&all, SheetAction::TickAll(true)),
             (&none, SheetAction::TickAll(false)),
         ];
         for (text, action) in actions {
+            let is_due =
+                if let SheetAction::ShowPictures(_) = action { sheet.pictures.are_there() } else { is_long };
+            if !is_due {
+                continue;
+            }
             ui.add_space(space::XS);
             // A search that finds nothing leaves nothing to tick.
             ui.add_enabled_ui(!tree.rows().is_empty(), |ui| {
@@ -90,7 +128,11 @@ fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut Vie
             });
         }
     };
-    row(ui, theme::CONTROL_HEIGHT, right, |ui| search_ui(ui, card, sheet, view));
+    row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+        if is_long {
+            search_ui(ui, card, sheet, view);
+        }
+    });
     view.actions.extend(did);
 }
 
@@ -119,7 +161,9 @@ fn search_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 /// Draws the rows that are in sight, and lets the keyboard go through all of them.
 fn rows_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
     let id = ui.scope_id().with("rows");
-    let fitting = (ui.ctx().content_rect().height() * SHARE / ROW).floor().max(LEAST_ROWS);
+    let height = if sheet.pictures.are_shown { TALL_ROW } else { ROW };
+    let least = LEAST_ROWS * ROW / height;
+    let fitting = (ui.ctx().content_rect().height() * SHARE / height).floor().max(least);
     let has_focus = ui.memory(|memory| memory.has_focus(id));
     if has_focus && let Some(walk) = walk(ui, id, fitting as usize - 1) {
         view.act(Action::Sheet(card.id, SheetAction::Walk(walk)));
@@ -132,23 +176,31 @@ fn rows_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
     let rows = tree.rows();
     // Half a row shows that there are more.
     let most = if rows.len() as f32 > fitting { fitting + 0.5 } else { fitting };
-    let place = vec2(ui.available_width(), (rows.len() as f32).min(most) * ROW);
+    let place = vec2(ui.available_width(), (rows.len() as f32).min(most) * height);
     let response =
         ui.interact(Rect::from_min_size(ui.cursor().min, place), id, Sense::focusable_noninteractive());
     let name = view.say("offer-list");
     response.widget_info(|| WidgetInfo::labeled(Role::Tree, true, &name));
     focus_ring(ui, &response, response.rect.expand(2.0), CONTROL_RADIUS);
     ui.scope_builder(UiBuilder::new().accessibility_parent(id), |ui| {
-        let area = ScrollArea::vertical().id_salt("tree").max_height(most * ROW).auto_shrink([false, true]);
-        area.show_rows(ui, ROW, rows.len(), |ui, range| {
+        let area =
+            ScrollArea::vertical().id_salt("tree").max_height(most * height).auto_shrink([false, true]);
+        area.show_rows(ui, height, rows.len(), |ui, range| {
             let (top, width) = (ui.max_rect().top(), ui.max_rect().x_range());
             if let Some(row) = moved {
-                let y = top + (row as f32 - range.start as f32) * ROW;
-                ui.scroll_to_rect(Rect::from_x_y_ranges(width, y..=y + ROW), None);
+                let y = top + (row as f32 - range.start as f32) * height;
+                ui.scroll_to_rect(Rect::from_x_y_ranges(width, y..=y + height), None);
             }
+            see_pictures(
+                card,
+                sheet,
+                tree,
+                &rows[range.start.min(rows.len())..range.end.min(rows.len())],
+                view,
+            );
             for number in range {
                 let Some(node) = rows.get(number).copied() else { continue };
-                let place = RowPlace { list: id, number, node, is_at: cursor == Some(number) };
+                let place = RowPlace { list: id, number, node, is_at: cursor == Some(number), height };
                 if node_ui(ui, card, sheet, tree, &place, view) {
                     ui.memory_mut(|memory| memory.request_focus(id));
                 }
@@ -163,6 +215,20 @@ fn rows_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
             list.set_active_descendant(at.accesskit_id());
         }
     });
+}
+
+/// Asks for the thumbnails of pictures that have come into sight.
+fn see_pictures(card: &Card, sheet: &Sheet, tree: &Tree, rows: &[u32], view: &mut View<'_>) {
+    if !sheet.pictures.are_shown {
+        return;
+    }
+    let entries = sheet.offer.manifest.entries();
+    let in_sight = rows.iter().map(|row| tree.node(*row).entry);
+    let in_sight: Vec<u32> =
+        in_sight.filter(|entry| entries.get(*entry as usize).is_some_and(is_picture)).collect();
+    if sheet.pictures.asks_for(&in_sight) {
+        view.act(Action::Sheet(card.id, SheetAction::InSight(in_sight)));
+    }
 }
 
 /// What the keyboard wants of the tree, which has it. `page` is how many rows a page has.
@@ -198,6 +264,8 @@ struct RowPlace {
     node: u32,
     /// Whether the keyboard is on it.
     is_at: bool,
+    /// Its height in points.
+    height: f32,
 }
 
 /// Draws a row; returns whether it was clicked.
@@ -213,7 +281,7 @@ fn node_ui(
     let number = place.node;
     let node = tree.node(number);
     let name = Shown(tree.name(number)).to_string();
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), place.height), Sense::hover());
     let id = id_of(place.list, tree, number);
     let response = ui.interact(rect, id, Sense::CLICK);
     if place.is_at || response.hovered() {
@@ -236,7 +304,7 @@ fn node_ui(
     };
     form::tick_box(
         ui,
-        Rect::from_min_size(pos2(left, rect.top()), vec2(22.0, ROW)),
+        Rect::from_min_size(pos2(left, rect.top()), vec2(22.0, place.height)),
         mark,
         response.hovered(),
     );
@@ -245,9 +313,7 @@ fn node_ui(
         view.act(act(SheetAction::Tick(number, tick != Tick::On)));
     }
     left += 28.0;
-    let sign = if node.is_folder { Icon::Folder } else { sign_of(&name) };
-    paint_icon(ui, sign, pos2(left + 8.0, rect.center().y), 16.0, p.muted);
-    left += 24.0;
+    left += sign_ui(ui, card, sheet, node, pos2(left, rect.center().y), view);
     let marks = marks(ui, sheet, tree, number, view);
     let bytes = view.words.bytes(node.bytes);
     let remainder = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
@@ -270,16 +336,27 @@ fn node_ui(
     response.clicked()
 }
 
+/// Draws the icon of an entry from `at` to the right, or its picture, and returns how much width that takes.
+fn sign_ui(ui: &Ui, card: &Card, sheet: &Sheet, node: &Node, at: Pos2, view: &mut View<'_>) -> f32 {
+    let width = if sheet.pictures.are_shown { PICTURE } else { 16.0 };
+    let thumbnail = sheet.pictures.get(node.entry).filter(|_| sheet.pictures.are_shown);
+    let middle = pos2(at.x + width / 2.0, at.y);
+    if let Some(thumbnail) = thumbnail {
+        let place = Rect::from_center_size(middle, Vec2::splat(PICTURE));
+        view.textures.draw(ui, (card.id, node.entry), thumbnail, place);
+    } else {
+        let entry = sheet.offer.manifest.entries().get(node.entry as usize);
+        let name = entry.map_or("", |entry| entry.path.name());
+        let sign = if node.is_folder { Icon::Folder } else { sign_of(name) };
+        let points = if sheet.pictures.are_shown { 20.0 } else { 16.0 };
+        paint_icon(ui, sign, middle, points, palette(ui).muted);
+    }
+    width + 8.0
+}
+
 /// Draws what opens and closes a folder; returns whether it was clicked, or whether a screen reader asks for that.
-fn fold_ui(
-    ui: &Ui,
-    tree: &Tree,
-    place: &RowPlace,
-    name: &str,
-    at: eframe::egui::Pos2,
-    view: &View<'_>,
-) -> bool {
-    let area = Rect::from_min_size(at, vec2(20.0, ROW));
+fn fold_ui(ui: &Ui, tree: &Tree, place: &RowPlace, name: &str, at: Pos2, view: &View<'_>) -> bool {
+    let area = Rect::from_min_size(at, vec2(20.0, place.height));
     let is_open = tree.is_open(place.node);
     let id = id_of(place.list, tree, place.node);
     let response = ui.interact(area, id.with("fold"), Sense::CLICK);

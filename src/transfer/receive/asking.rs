@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     common::{check_common, meanwhile_checked},
     comparing::{Comparing, Surveyed},
+    thumbnails::ThumbnailQuestions,
 };
 use crate::{
     code::CodePhrase,
@@ -122,7 +123,9 @@ pub(super) async fn read_offer(
                 }
                 return Ok((Arc::new(manifest), lanes));
             }
-            FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn(name).into()),
+            FromSender::ThisIs(_) | FromSender::Thumbnail { .. } => {
+                return Err(Misbehaviour::OutOfTurn(name).into());
+            }
             other => check_common(control, &other).await?,
         }
     }
@@ -134,6 +137,8 @@ pub(super) struct UserChoice {
     pub(super) answer: oneshot::Receiver<Answer>,
     /// The folder against which the offer is to be held meanwhile.
     pub(super) look: watch::Receiver<Option<PathBuf>>,
+    /// Of which entries the user would see a thumbnail now.
+    pub(super) in_sight: watch::Receiver<Vec<u32>>,
 }
 
 /// Reports the offer and waits for the user's answer, while its files are compared with those in the folder. Returns
@@ -142,7 +147,7 @@ pub(super) async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
-    UserChoice { mut answer, mut look }: UserChoice,
+    UserChoice { mut answer, mut look, in_sight }: UserChoice,
     (unfinished, active): (&Registry, &ActiveReceives),
     context: &Context,
 ) -> Result<(Choices, SameFiles), TransferError> {
@@ -163,6 +168,7 @@ pub(super) async fn ask(
     context.enter(Phase::WaitingForAnswer);
     let mut comparing = Comparing::new(Arc::clone(manifest));
     comparing.begin(held, control)?;
+    let mut thumbnails = ThumbnailQuestions::new(Arc::clone(manifest), in_sight);
     let mut looking = None;
     loop {
         tokio::select! {
@@ -184,11 +190,17 @@ pub(super) async fn ask(
                 }
             }
             notice = comparing.next() => context.tell(notice).await,
+            () = thumbnails.scrolled() => thumbnails.ask(control)?,
             message = control.next() => {
                 let message: FromSender = message?;
                 let name = message.name();
                 match message {
                     FromSender::ThisIs(told) => comparing.hear(told, name)?,
+                    FromSender::Thumbnail { entry, thumbnail } => {
+                        let notice = thumbnails.hear(entry, thumbnail, name)?;
+                        context.tell(notice).await;
+                        thumbnails.ask(control)?;
+                    }
                     other => check_common(control, &other).await?,
                 }
             }

@@ -92,12 +92,13 @@ pub(super) async fn check_common(control: &mut Control, message: &FromSender) ->
             control.say_addresses()?;
             check_turn(control.try_directly(theirs), message)
         }
-        // These messages may concern lanes of a connection that is lost, or of a transfer that hasn't begun; a hash may
-        // have crossed the answer.
+        // These messages may concern lanes of a connection that is lost, or of a transfer that hasn't begun; a hash or a
+        // thumbnail may have crossed the answer.
         FromSender::OpenLane { .. }
         | FromSender::LaneOver { .. }
         | FromSender::Pause(_)
-        | FromSender::ThisIs(_) => Ok(()),
+        | FromSender::ThisIs(_)
+        | FromSender::Thumbnail { .. } => Ok(()),
         FromSender::AtWork(work) => check_turn(control.other_works(*work), message),
         FromSender::Invitation { code, instead: false } => control.invited(code).await,
         FromSender::Cancel => Err(TransferError::PeerCancelled),

@@ -217,8 +217,10 @@ impl Verified {
                     }
                     delivered
                 });
-                let Delivered { stored, placed, failures } = meanwhile(control, Work::Disk, delivered).await;
+                let Delivered { stored, placed, is_new, failures } =
+                    meanwhile(control, Work::Disk, delivered).await;
                 report.placed = placed;
+                report.is_new = is_new && report.here == 0;
                 let others = tops.into_iter().filter(|top| !report.placed.contains(top));
                 let others: Vec<PathBuf> = others.collect();
                 report.placed.extend(others);

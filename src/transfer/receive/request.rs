@@ -68,6 +68,8 @@ pub(crate) struct ReceiverInput {
     pub answer: oneshot::Receiver<Answer>,
     /// Another folder with which to compare the offer while it waits for its answer.
     pub look: watch::Receiver<Option<PathBuf>>,
+    /// Of which entries the user would see a thumbnail now, while the offer waits for its answer.
+    pub in_sight: watch::Receiver<Vec<u32>>,
     /// Whether the transfer is to pause.
     pub pause: watch::Receiver<bool>,
 }

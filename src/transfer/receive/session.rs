@@ -26,6 +26,7 @@ use crate::{
     sync::lock,
     transfer::{
         error::{Misbehaviour, TransferError},
+        file_states::ShownFiles,
         lanes::{
             lane::{EndedLane, Lane},
             receiving::ReceiveLanes,
@@ -78,6 +79,7 @@ pub(super) struct Receiving<'a> {
     hashes: BTreeMap<u32, FileHash>,
     stream_bytes: Option<u64>,
     files: FileCount,
+    shown_files: ShownFiles,
     /// Damaged files that are being sent again.
     repaired: Option<BTreeSet<u32>>,
 }
@@ -127,6 +129,11 @@ impl<'a> Receiving<'a> {
             hashes: BTreeMap::new(),
             stream_bytes: None,
             files,
+            shown_files: ShownFiles::new(
+                context.files.clone(),
+                Arc::clone(&accepted.plan),
+                accepted.wanted.clone(),
+            ),
             repaired: None,
         }
     }
@@ -162,6 +169,7 @@ impl<'a> Receiving<'a> {
                 _ = tick.tick() => {
                     self.report_space()?;
                     self.write_journal()?;
+                    self.shown_files.show(&self.accepted.manifest, || lock(&self.held).clone(), &self.withdrawn);
                 }
             }
             self.keep_lanes(pool).await?;

@@ -116,10 +116,10 @@ pub(crate) async fn take<'a>(
             }
         };
         let (offered, lanes) = read_offer(&mut control, announced).await?;
-        let ReceiverInput { answer, look, pause } = input;
+        let ReceiverInput { answer, look, in_sight, pause } = input;
         let folder = output.folder();
         let active = staged.active.clone();
-        let user = UserChoice { answer, look };
+        let user = UserChoice { answer, look, in_sight };
         let (choices, same_files) =
             ask(&mut control, &offered, folder, user, (&unfinished, &active), context).await?;
         let decide = {

@@ -39,6 +39,7 @@ pub(super) async fn check_common(control: &mut Control, message: &FromReceiver) 
         // These messages may concern lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
         FromReceiver::WhatIs(_)
+        | FromReceiver::Thumbnails(_)
         | FromReceiver::AlreadyHere { .. }
         | FromReceiver::DiskFull(_)
         | FromReceiver::Held(_)

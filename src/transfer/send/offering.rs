@@ -18,6 +18,7 @@ use super::{
     lane_pool::SendLanePool,
     options::{SendOptions, SenderInput},
     session::{Sending, Workload},
+    thumbnails::ThumbnailRequests,
 };
 use crate::{
     crypto::Side,
@@ -335,9 +336,9 @@ async fn run(
     let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
     let mut pool = SendLanePool::new(shared, lanes);
     let started = Instant::now();
-    let workload = Workload { plan, outgoing, queue, held };
+    let workload = Workload { plan, outgoing, queue, held, wanted };
     let mut sending = Sending::new(control, context, workload, pause, way, lane_count);
-    let ended = sending.run(&mut pool, wanted).await;
+    let ended = sending.run(&mut pool).await;
     let bytes = sending.arrived_bytes();
     pool.stop().await;
     let (stored, missing) = ended.map_err(|error| match error {
@@ -424,6 +425,7 @@ async fn answer(
     let mut held = Vec::new();
     let mut here = None;
     let mut inquiry = Inquiry::new();
+    let mut thumbnails = ThumbnailRequests::default();
     loop {
         let has_room = control.has_room();
         let message: FromReceiver = tokio::select! {
@@ -432,11 +434,16 @@ async fn answer(
                 control.say(&FromSender::ThisIs(hashes))?;
                 continue;
             }
+            (entry, thumbnail) = thumbnails.next(source), if has_room => {
+                control.say(&FromSender::Thumbnail { entry, thumbnail })?;
+                continue;
+            }
             () = sleep(BACKLOG_CHECK_EVERY), if !has_room => continue,
         };
         let name = message.name();
         match message {
             FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest, name)?,
+            FromReceiver::Thumbnails(entries) => thumbnails.ask(&entries, manifest, name)?,
             FromReceiver::AlreadyHere { files, bytes } => {
                 if here.replace((files, bytes)).is_some() {
                     return Err(Misbehaviour::OutOfTurn(name).into());

@@ -1,6 +1,10 @@
 //! The sender's state machine while lanes carry blocks: what is stored, what is withdrawn, what has to be sent again.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -13,6 +17,7 @@ use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
         error::{Misbehaviour, TransferError},
+        file_states::ShownFiles,
         lanes::{lane_count::LaneCount, queue::Queue},
         link::{activity::ActivityGuard, control::Control},
         notice::{Context, Notice},
@@ -63,8 +68,9 @@ pub(super) struct Sending<'a> {
     /// Bytes of all blocks that the receiver has stored.
     bytes: u64,
     files: FileCount,
-    /// How many files were withdrawn.
-    missing: u64,
+    /// Files that were withdrawn.
+    withdrawn: BTreeSet<u32>,
+    shown_files: ShownFiles,
     /// Bytes of withdrawn files, whether or not they were sent.
     withdrawn_bytes: u64,
     /// Whether empty files were checked again, and what the receiver already had was hashed.
@@ -86,13 +92,15 @@ pub(super) struct Workload {
     pub(super) queue: Arc<Queue>,
     /// Blocks that the receiver has already.
     pub(super) held: BlockSet,
+    /// The entries that the receiver wants.
+    pub(super) wanted: Wanted,
 }
 
 impl<'a> Sending<'a> {
     pub(super) fn new(
         control: &'a mut Control,
         context: &'a Context,
-        Workload { plan, outgoing, queue, held }: Workload,
+        Workload { plan, outgoing, queue, held, wanted }: Workload,
         pause: watch::Receiver<bool>,
         way: Way,
         lane_count: LaneCount,
@@ -100,6 +108,7 @@ impl<'a> Sending<'a> {
         let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);
         let files = FileCount::new(&plan, &held);
+        let shown_files = ShownFiles::new(context.files.clone(), Arc::clone(&plan), wanted);
         Self {
             control,
             context,
@@ -116,7 +125,8 @@ impl<'a> Sending<'a> {
             damaged: Vec::new(),
             bytes,
             files,
-            missing: 0,
+            withdrawn: BTreeSet::new(),
+            shown_files,
             withdrawn_bytes: 0,
             is_checked: false,
             is_done: false,
@@ -126,12 +136,9 @@ impl<'a> Sending<'a> {
     }
 
     /// Runs until the receiver has everything. Returns how many entries it has stored, and how many are missing there.
-    pub(super) async fn run(
-        &mut self,
-        pool: &mut SendLanePool,
-        wanted: Wanted,
-    ) -> Result<(u64, u64), TransferError> {
+    pub(super) async fn run(&mut self, pool: &mut SendLanePool) -> Result<(u64, u64), TransferError> {
         let (outgoing, held) = (Arc::clone(&self.outgoing), self.settled.clone());
+        let wanted = self.shown_files.wanted().clone();
         let mut check = Some(spawn_blocking(move || {
             outgoing.check_files_without_blocks(&wanted);
             outgoing.hash_unsent(&held);
@@ -149,7 +156,7 @@ impl<'a> Sending<'a> {
                     Heard::AllDamage => comparison = Some(self.compare()),
                     Heard::Complete { stored, failed } => {
                         self.queue.close();
-                        return Ok((stored, self.missing.saturating_add(failed)));
+                        return Ok((stored, (self.withdrawn.len() as u64).saturating_add(failed)));
                     }
                 },
                 Some(ended) = pool.next() => pool.ended(self.control, ended)?,
@@ -166,7 +173,10 @@ impl<'a> Sending<'a> {
                     self.control.say(&FromSender::Pause(self.paused.here))?;
                     self.pause_lanes(pool);
                 }
-                _ = tick.tick() => {}
+                _ = tick.tick() => {
+                    let settled = &self.settled;
+                    self.shown_files.show(self.outgoing.manifest(), || settled.clone(), &self.withdrawn);
+                }
             }
             self.keep_lanes(pool).await?;
             self.tell_news().await?;
@@ -341,7 +351,7 @@ impl<'a> Sending<'a> {
     /// Tells the receiver what has changed on this side and, at the end, that everything was sent.
     async fn tell_news(&mut self) -> Result<(), TransferError> {
         for (entry, reason) in self.outgoing.take_withdrawn() {
-            self.missing += 1;
+            self.withdrawn.insert(entry);
             self.withdrawn_bytes += self.outgoing.bytes_of(entry);
             self.control.say(&FromSender::Withdrawn { entry, reason })?;
             for block in own_blocks(&self.plan, entry) {

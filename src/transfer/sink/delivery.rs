@@ -65,6 +65,8 @@ pub(crate) struct Delivered {
     pub stored: u64,
     /// Paths at the top of the folder that are in place, or hold something that is: the first [`MAX_PLACED`].
     pub placed: Vec<PathBuf>,
+    /// Whether all folders at the top are new, so that nothing is in them that was there before.
+    pub is_new: bool,
     /// Entries that are not in place, and why.
     pub failures: Vec<Failure>,
 }
@@ -124,6 +126,7 @@ pub(crate) fn deliver(
         delivered.count(number, folder, made);
     }
     delivery.set_folder_times();
+    delivered.is_new = !delivery.merges;
     delivered
 }
 
@@ -160,6 +163,8 @@ struct Delivery<'a> {
     staged: &'a OpenFolder,
     /// Names of the top folders that were moved here as a whole.
     moved: HashSet<String>,
+    /// Whether a folder at the top was there already.
+    merges: bool,
     /// Who may look into the folders, by the paths that they get.
     permissions: HashMap<RelPath, Permissions>,
     real_folders: HashSet<RelPath>,
@@ -187,6 +192,7 @@ impl<'a> Delivery<'a> {
             opened: OpenedTree::new(root),
             staged: staging.opened(),
             moved: HashSet::new(),
+            merges: false,
             real_folders: HashSet::new(),
             folder_times: Vec::new(),
         })
@@ -318,6 +324,7 @@ impl<'a> Delivery<'a> {
                 if above.is_folder(path.name()).map_err(fail)? != Some(true) {
                     return Err(fail(io::ErrorKind::NotADirectory.into()));
                 }
+                self.merges |= path.parent().is_none() && !self.has_moved(path);
                 false
             }
             Err(error) => return Err(fail(error)),

@@ -96,6 +96,11 @@ pub(crate) enum Filled {
 }
 
 impl Outgoing {
+    /// What is offered.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
     /// The bytes of the part of `manifest` that `plan` covers.
     pub(crate) fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
         Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }

@@ -208,7 +208,7 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
 fn receive(session: Session, output: Output, terms: Terms) -> Running {
     let (context, running) = context();
     let ((answers, answer), (looking, look)) = (oneshot::channel(), watch::channel(None));
-    let (pause, pauses) = watch::channel(false);
+    let ((pause, pauses), (scrolling, in_sight)) = (watch::channel(false), watch::channel(Vec::new()));
     let options = ReceiveOptions {
         chain: crate::transfer::notice::InvitationChain::default(),
         output,
@@ -220,10 +220,10 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
     };
     let control = Control::new(session, &venue(), &context);
     let session = async move {
-        let input = ReceiverInput { answer, look, pause: pauses };
+        let input = ReceiverInput { answer, look, in_sight, pause: pauses };
         let never = |_| unreachable!("the sender names no other code");
         let ended = take(control, never, options, input, &context).await;
-        drop(looking);
+        drop((looking, scrolling));
         ended
     };
     running.run(pause, session, Some(answers), terms)

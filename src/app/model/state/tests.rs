@@ -21,8 +21,8 @@ use crate::{
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
     },
     engine::{
-        Connection, InvitationChain, Invited, Notice, OnConflict, Paused, Phase, Progress, RelayCheck,
-        RelayChoice, Report, Stall, Venue, WaitsFor,
+        Connection, FileWatch, InvitationChain, Invited, Notice, OnConflict, Paused, Phase, Progress,
+        RelayCheck, RelayChoice, Report, Stall, Venue, WaitsFor,
     },
     protocol::peer::Withdrawal,
     transfer::notice::{LeftOut, LeftOutReason, NotAdded},
@@ -82,7 +82,7 @@ impl Told {
     /// Starts a transfer and returns the source of its snapshots.
     fn start(&mut self, id: TaskId) -> watch::Sender<Progress> {
         let (sender, snapshots) = watch::channel(Progress::default());
-        assert!(self.apply(Event::Started(id, snapshots)).is_empty());
+        assert!(self.apply(Event::Started(id, snapshots, FileWatch::default())).is_empty());
         sender
     }
 
@@ -434,7 +434,7 @@ fn the_title_counts_everything_that_moves_and_whose_size_is_known() {
 fn events_of_transfers_that_are_gone_do_nothing() {
     let mut told = Told::new();
     let (_sender, snapshots) = watch::channel(Progress::default());
-    assert!(told.apply(Event::Started(ID, snapshots)).is_empty());
+    assert!(told.apply(Event::Started(ID, snapshots, FileWatch::default())).is_empty());
     assert!(told.apply(code_of(ID)).is_empty());
     assert!(told.apply(failed(ID, TransferError::PeerLost)).is_empty());
     assert!(told.apply(Event::RelayEnded(ID, Ok(()))).is_empty());

@@ -1,0 +1,36 @@
+//! Thumbnails on the screen. Each is handed to the graphics system while it is in sight, and no longer.
+
+use std::collections::HashMap;
+
+use eframe::egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2};
+
+use crate::{engine::TaskId, protocol::thumbnail::Thumbnail};
+
+/// The thumbnails that are in sight.
+#[derive(Default)]
+pub(in crate::app) struct Textures {
+    /// By transfer and entry, and whether this frame has drawn it.
+    loaded: HashMap<(TaskId, u32), (TextureHandle, bool)>,
+}
+
+impl Textures {
+    /// Draws a thumbnail in the middle of `place`, as large as fits, and no larger than a point for each of its pixels.
+    pub(in crate::app) fn draw(&mut self, ui: &Ui, of: (TaskId, u32), thumbnail: &Thumbnail, place: Rect) {
+        let size = thumbnail.size();
+        let (texture, is_drawn) = self.loaded.entry(of).or_insert_with(|| {
+            let image = ColorImage::from_rgb(size, thumbnail.rgb());
+            (ui.ctx().load_texture(format!("thumbnail {}", of.1), image, TextureOptions::LINEAR), false)
+        });
+        *is_drawn = true;
+        let [width, height] = size.map(|side| side as f32);
+        let scale = (place.width() / width).min(place.height() / height).min(1.0);
+        let shown = Rect::from_center_size(place.center(), vec2(width, height) * scale);
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), Vec2::splat(1.0).to_pos2());
+        ui.painter().image(texture.id(), shown, whole, Color32::WHITE);
+    }
+
+    /// Lets go of what the last frame didn't draw.
+    pub(in crate::app) fn end_frame(&mut self) {
+        self.loaded.retain(|_, (_, is_drawn)| std::mem::take(is_drawn));
+    }
+}
