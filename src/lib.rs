@@ -15,6 +15,7 @@
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
 //! - [`protocol`]: messages, limits, frames, the manifest and [`protocol::RelPath`]; no sockets, no clock
 //! - [`net`]: sockets that speak the protocol's frames, the client's side of a relay, and requests to a gateway
+//! - `croc`: the protocol of croc, with the feature `croc`
 //! - [`platform`]: what differs between operating systems in files, links and times
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`discovery`]: announcing a room on the local network, and finding one there
@@ -32,6 +33,8 @@
 pub mod app;
 pub mod cli;
 pub mod code;
+#[cfg(feature = "croc")]
+pub mod croc;
 pub mod crypto;
 pub mod discovery;
 pub mod engine;

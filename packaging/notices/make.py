@@ -37,6 +37,12 @@ https://creativecommons.org/licenses/by/3.0/us/. One word is changed: "yo-yo" is
         None,
     ),
     (
+        "The words of croc's codes",
+        """\
+The EFF Short Wordlist 1, by the same authors, of the same year and under the same licence, unchanged.""",
+        None,
+    ),
+    (
         "The text font: Inter 4.1",
         "https://github.com/rsms/inter. Changed: characters, hints and features are left out, and digits are equally wide.",
         "assets/fonts/Inter-OFL.txt",

@@ -89,6 +89,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("platform", "protocol raw_name"),
     ("protocol", "raw_name"),
     ("crypto", "labels"),
+    ("croc", ""),
     ("panics", "code sync"),
     ("code", "foreign hex host labels"),
     ("hex", ""),

@@ -1,0 +1,74 @@
+//! Why a transfer with croc ends early.
+
+use std::io;
+
+use super::{
+    channel::ChannelError, chunks::ChunkError, frame::CrocFrameError, message::MessageError, pake::PakeError,
+};
+
+/// Why a transfer with croc ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum CrocError {
+    /// The connection was lost or could not be made.
+    #[error("the connection was lost: {0}")]
+    Connection(#[source] io::Error),
+    /// A file could not be read or written.
+    #[error("a file could not be read or written: {0}")]
+    File(#[source] io::Error),
+    /// The relay refuses, and says why.
+    #[error(transparent)]
+    Refused(#[from] RelayRefusal),
+    /// The peer has another code, or is no peer of this code at all.
+    #[error("the other side has another code")]
+    WrongCode,
+    /// The peer speaks a version that the user has turned off.
+    #[error("the other side has croc 10, which is turned off")]
+    VersionOff,
+    /// The peer gives up, and says why.
+    #[error("the other side gave up: {0}")]
+    PeerGaveUp(String),
+    /// The user of this side refuses the files.
+    #[error("the files were refused")]
+    UserRefused,
+    /// The peer says nothing where it has to.
+    #[error("the other side says nothing")]
+    Silence,
+    /// The peer breaks the protocol.
+    #[error("the other side breaks the protocol: {0}")]
+    Misbehaved(&'static str),
+    /// A file differs from what the sender announced, however often it is sent.
+    #[error("file {0} of the list doesn't arrive as it was announced")]
+    Differs(usize),
+    /// What arrives is no frame.
+    #[error(transparent)]
+    Frame(#[from] CrocFrameError),
+    /// What arrives is no message.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// The key exchange failed.
+    #[error(transparent)]
+    Pake(#[from] PakeError),
+    /// A message can't be sealed or opened.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// A chunk is refused.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+}
+
+/// What a relay says in place of admitting a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayRefusal {
+    /// The relay has another password.
+    #[error("the relay has another password")]
+    BadPassword,
+    /// Two are in the room already.
+    #[error("two others use this code at the relay")]
+    RoomFull,
+    /// This client, or this room, was there too often in the last minute.
+    #[error("the relay asks for patience")]
+    RateLimited,
+    /// Anything else.
+    #[error("the relay refuses")]
+    Other,
+}
