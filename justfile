@@ -17,7 +17,7 @@ test *args:
 
 # Run the tests of the program without its window, as servers have it.
 headless *args:
-    cargo test --locked --no-default-features --features internet "$@"
+    cargo test --locked --no-default-features --features internet,croc "$@"
 
 # Run the tests over real sockets and files; `just integration places` runs one file of them.
 integration *args:
@@ -43,7 +43,7 @@ fmt:
 lint:
     cargo fmt --check
     cargo clippy --locked --all-targets -- -D warnings
-    cargo clippy --locked --all-targets --no-default-features --features internet -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features internet,croc -- -D warnings
 
 # Build the documentation, of private items too; `just docs --open` shows it.
 docs *args:

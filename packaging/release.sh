@@ -80,7 +80,7 @@ linux() {
 # For servers: without the window, linked statically, so that they run on every Linux.
 static() {
   for arch in "${arches[@]}"; do
-    build "$arch-unknown-linux-musl" --bin caiman --no-default-features --features internet
+    build "$arch-unknown-linux-musl" --bin caiman --no-default-features --features internet,croc
   done
 }
 

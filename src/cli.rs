@@ -8,6 +8,8 @@ mod bar;
 mod code_words;
 mod complete;
 mod conversation;
+#[cfg(feature = "croc")]
+mod croc;
 mod exit;
 mod from_people;
 mod interrupts;

@@ -1,7 +1,9 @@
 //! The protocol of croc, versions 10 and 11, so that a user can receive from and send to a peer that has croc.
 //!
-//! Everything here is pure: bytes in, bytes out, no socket, disk or clock. What a peer sends is hostile until it is checked, and
+//! It names no part of Caiman's own protocol, and nothing of it is part of that. What a peer sends is hostile until it is checked, and
 //! nothing in it reaches an allocation, an index or a path before that.
+//!
+//! These are pure: bytes in, bytes out, no socket, disk or clock.
 //!
 //! - [`frame`]: the frames of which every connection consists
 //! - [`pake`]: the key exchange, over four curves
@@ -12,14 +14,28 @@
 //! - [`hashes`]: by which croc tells whether a file has arrived
 //! - [`code`]: croc's codes, and how a text is recognised as one
 //!
-//! Numbers of sections in these files are those of the description of croc's protocol that the project keeps.
+//! These run over any byte stream:
+//!
+//! - [`link`]: frames over a connection
+//! - [`client`]: how a client joins a room of a croc relay
+//! - [`control`]: the control channel, from the first frame to sealed messages
+//! - [`lanes`]: the data connections of a receiver
+//! - [`receive`]: a transfer as the receiver, step by step
 
 pub mod channel;
 pub mod chunks;
+pub mod client;
 pub mod code;
+pub mod control;
 pub mod error;
 pub mod frame;
 pub mod hashes;
+pub mod lanes;
+pub mod link;
 pub mod manifest;
 pub mod message;
 pub mod pake;
+pub mod receive;
+
+#[cfg(test)]
+mod tests;

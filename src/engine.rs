@@ -33,6 +33,15 @@ pub use self::{
     event::{CallState, Called, Event, Presence},
 };
 
+#[cfg(feature = "croc")]
+pub use self::command::CrocReceiveOrder;
+#[cfg(feature = "croc")]
+pub use crate::{
+    croc::code::{
+        Certainty, CrocCode, FoundCode, USUAL_PASSWORD, USUAL_PORT, Version as CrocVersion, find as find_croc,
+    },
+    transfer::receive::croc::meeting::CrocPlace,
+};
 pub use crate::{
     crypto::{KnownPair, PairId, PairKey, Side},
     net::{

@@ -728,6 +728,7 @@ misbehaved-heard = Sie hat bestätigt, was nie gesagt wurde.
 misbehaved-unread = Sie liest nicht, was ihr gesendet wird.
 misbehaved-record = Sie hat etwas gesendet, dessen Teile nicht zusammengehören.
 misbehaved-turn = Sie hat eine Nachricht im falschen Augenblick gesendet.
+misbehaved-croc = Sie hat etwas gesendet, was kein croc sendet.
 misbehaved-block = Sie hat etwas gesendet, worum niemand gebeten hat.
 misbehaved-twice = Sie hat denselben Teil einer Datei zweimal gesendet.
 misbehaved-entry = Sie hat von einer Datei gesprochen, die nicht im Angebot ist.

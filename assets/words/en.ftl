@@ -726,6 +726,7 @@ misbehaved-heard = It confirmed something that was never sent.
 misbehaved-unread = It does not read what it is sent.
 misbehaved-record = It sent something whose parts don't belong together.
 misbehaved-turn = It sent a message at the wrong moment.
+misbehaved-croc = It sent something that no croc sends.
 misbehaved-block = It sent something that was not asked for.
 misbehaved-twice = It sent the same part of a file twice.
 misbehaved-entry = It mentioned a file that is not in the offer.

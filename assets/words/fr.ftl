@@ -736,6 +736,7 @@ misbehaved-heard = Il a confirmé quelque chose qui n’a jamais été envoyé.
 misbehaved-unread = Il ne lit pas ce qui lui est envoyé.
 misbehaved-record = Il a envoyé quelque chose dont les parties ne vont pas ensemble.
 misbehaved-turn = Il a envoyé un message au mauvais moment.
+misbehaved-croc = Il a envoyé quelque chose qu’aucun croc n’envoie.
 misbehaved-block = Il a envoyé quelque chose qui n’était pas demandé.
 misbehaved-twice = Il a envoyé deux fois la même partie d’un fichier.
 misbehaved-entry = Il a mentionné un fichier qui n’est pas dans l’offre.

@@ -315,8 +315,30 @@ pub(super) struct ReceiveArgs {
     /// Receive everything again, whatever is in the folder.
     #[arg(long, overrides_with = "resume", help_heading = "What is there already", hide_short_help = true)]
     pub(super) no_resume: bool,
+    #[cfg(feature = "croc")]
+    #[command(flatten)]
+    pub(super) croc: CrocArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
+}
+
+/// How to receive from a sender that has croc.
+#[cfg(feature = "croc")]
+#[derive(ClapArgs)]
+#[command(next_help_heading = "From croc")]
+pub(super) struct CrocArgs {
+    /// The code is one of croc's, even if it could be one of Caiman's.
+    ///
+    /// Three words of croc's own list, four digits and three words, croc's whole command line and links to getcroc.com are known for
+    /// what they are without this. A croc code protects less than one of Caiman's.
+    #[arg(long, conflicts_with_all = ["from_people", "remember"])]
+    pub(super) croc: bool,
+    /// The croc relay at which the sender waits, unless it is one of croc's public ones or its command line names it.
+    #[arg(long, env = "CAIMAN_CROC_RELAY", value_name = "HOST[:PORT]", hide_short_help = true)]
+    pub(super) croc_relay: Option<String>,
+    /// The password of that croc relay, if it has one of its own.
+    #[arg(long, env = "CAIMAN_CROC_PASSWORD", hide_env_values = true, hide_short_help = true)]
+    pub(super) croc_password: Option<String>,
 }
 
 #[derive(ClapArgs)]

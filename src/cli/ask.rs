@@ -24,15 +24,31 @@ impl From<CodeError> for NoCode {
     }
 }
 
-/// The code that was `given` on the command line or in the environment, or else the one that the user types.
-pub(super) async fn for_code(given: Option<String>, interrupts: &mut Interrupts) -> Result<Invite, NoCode> {
+/// A code that was given or typed.
+pub(super) enum GivenCode<T> {
+    /// One of Caiman's.
+    Caiman(Invite),
+    /// One of another program's.
+    Other(T),
+}
+
+/// The code that was `given` on the command line or in the environment, or else the one that the user types. `recognise` tells what is
+/// another program's.
+pub(super) async fn for_code<T>(
+    given: Option<String>,
+    recognise: impl Fn(&str) -> Option<T>,
+    interrupts: &mut Interrupts,
+) -> Result<GivenCode<T>, NoCode> {
     if !io::stdin().is_terminal() {
         let text = match given {
             Some(text) => text,
             // If the line can't be read, the code is empty and is refused with a message.
             None => line(String::new(), interrupts).await?.unwrap_or_default(),
         };
-        return Ok(code::parse_any(&text)?);
+        return match recognise(&text) {
+            Some(other) => Ok(GivenCode::Other(other)),
+            None => Ok(GivenCode::Caiman(code::parse_any(&text)?)),
+        };
     }
     let is_given = given.is_some();
     let mut next = given;
@@ -43,8 +59,11 @@ pub(super) async fn for_code(given: Option<String>, interrupts: &mut Interrupts)
             None => line("Code: ".to_owned(), interrupts).await?.ok_or(NoCode::Ended)?,
         };
         tries += 1;
+        if let Some(other) = recognise(&text) {
+            return Ok(GivenCode::Other(other));
+        }
         let error = match code::parse_any(&text) {
-            Ok(invite) => return Ok(invite),
+            Ok(invite) => return Ok(GivenCode::Caiman(invite)),
             Err(error) => error,
         };
         if let CodeError::Unknown { word, suggestion: Some(repaired) } = &error
@@ -52,7 +71,7 @@ pub(super) async fn for_code(given: Option<String>, interrupts: &mut Interrupts)
         {
             output::line(format_args!("“{word}” is not one of the code words."));
             if is_meant(repaired, interrupts).await? {
-                return Ok(Invite::new(repaired.clone(), None)?);
+                return Ok(GivenCode::Caiman(Invite::new(repaired.clone(), None)?));
             }
         } else if is_given && tries == 1 || tries == MOST_TRIES {
             return Err(error.into());

@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "croc")]
+use super::croc;
 use super::{
     args::{CommonArgs, PathArg, ReceiveArgs, SendArgs},
-    ask::{self, NoCode},
+    ask::{self, GivenCode, NoCode},
     conversation::{Again, run},
     exit::Exit,
     from_people::{FromPeople, ReceiveOrders},
@@ -122,6 +124,8 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
     let (policy, from_people) = (policy(&args), args.from_people);
+    #[cfg(feature = "croc")]
+    let croc_args = args.croc;
     let ReceiveArgs { code, out, yes, stdout, common, .. } = args;
     if let Some(advice) = folder_among(&code) {
         return usage(reporter, &Impossible::Arguments(advice).into());
@@ -137,12 +141,21 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     if let Some(error) = policy.remember.as_deref().and_then(unusable_name) {
         return usage(reporter, &Impossible::Arguments(error).into());
     }
+    #[cfg(feature = "croc")]
+    let recognise = |text: &str| croc::recognise(text, &croc_args);
+    #[cfg(not(feature = "croc"))]
+    let recognise = |_: &str| None::<std::convert::Infallible>;
+    let mut of_croc = None;
     let invite = if from_people {
         None
     } else {
         let given = (!code.is_empty()).then(|| code.join(" "));
-        match ask::for_code(given, interrupts).await {
-            Ok(invite) => Some(invite),
+        match ask::for_code(given, recognise, interrupts).await {
+            Ok(GivenCode::Caiman(invite)) => Some(invite),
+            Ok(GivenCode::Other(found)) => {
+                of_croc = Some(found);
+                None
+            }
             Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
             Err(NoCode::Ended) => return Exit::Cancelled,
         }
@@ -151,6 +164,21 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(settings) => settings,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
+    if !from_people && !yes && !stdout && !io::stdin().is_terminal() {
+        return usage(reporter, &nobody_to_ask());
+    }
+    #[cfg(feature = "croc")]
+    if let Some(found) = of_croc {
+        let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
+        let order = match croc::order(found, &croc_args, (&common, &settings), (&policy, output), &reporter) {
+            Ok(order) => order,
+            Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+        };
+        let policy = (Policy::Receive(policy), None);
+        return run(reporter, policy, None, interrupts, |id| Command::ReceiveCroc(id, Box::new(order))).await;
+    }
+    #[cfg(not(feature = "croc"))]
+    let _: Option<std::convert::Infallible> = of_croc;
     let path_mode = PathMode::from(common.path);
     let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
@@ -166,11 +194,6 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    if !from_people && !yes && !stdout && !io::stdin().is_terminal() {
-        let advice = "there is no terminal on which you could be asked; add --yes to accept what is offered"
-            .to_owned();
-        return usage(reporter, &Impossible::Arguments(advice).into());
-    }
     if !engine::has_network() {
         let message = "this computer has no network, so only a sender on this same computer can be found";
         reporter.say(&sentence(message), "warning", json!({ "message": message }));
@@ -194,6 +217,11 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     });
     let policy = Policy::Receive(policy);
     run(reporter, (policy, None), again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+}
+
+fn nobody_to_ask() -> TransferError {
+    let advice = "there is no terminal on which you could be asked; add --yes to accept what is offered";
+    Impossible::Arguments(advice.to_owned()).into()
 }
 
 /// What the arguments say about the answer to an offer.

@@ -22,8 +22,20 @@ const MAX_ENCODINGS: usize = 3;
 /// The fewest digits of a port that is taken for the rest of a broken address; fewer may be a time of day.
 const MIN_PORT_DIGITS: usize = 3;
 /// The options of `caiman receive` that take a value, beside the server.
-const WITH_VALUE: &[&str] =
-    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude", "name"];
+const WITH_VALUE: &[&str] = &[
+    "path",
+    "password",
+    "internet",
+    "proxy",
+    "port",
+    "out",
+    "lanes",
+    "patience",
+    "exclude",
+    "name",
+    "croc-relay",
+    "croc-password",
+];
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
@@ -40,6 +52,7 @@ const WITHOUT_VALUE: &[&str] = &[
     "no-resume",
     "map-port",
     "no-name",
+    "croc",
     "json",
 ];
 

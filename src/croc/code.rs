@@ -30,6 +30,15 @@ const DRAWN_WORDS: usize = 3;
 /// The longest text in which a code is looked for.
 const MAX_TEXT: usize = 4096;
 
+/// The password of croc's public relays, and of any other unless its owner has set one.
+pub const USUAL_PASSWORD: &str = "pass123";
+/// The port of a croc relay's control connections, unless its owner has set another one.
+pub const USUAL_PORT: u16 = 9009;
+/// The public relay of croc 10, and of croc 11 up to 11.1.3.
+const SINGLE_RELAY: &str = "croc.schollz.com";
+/// How many public relays different versions of croc 11 have: 11.2.2 and later, and the two before.
+const POOLS: [u8; 2] = [4, 3];
+
 /// Which of croc's two protocols a peer speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -84,6 +93,26 @@ impl CrocCode {
     /// Whether both versions make the same room and password of the code.
     pub fn is_the_same_for_both(&self) -> bool {
         self.split(Version::V10) == self.split(Version::V11)
+    }
+
+    /// The hosts of croc's public relays at which a croc may wait under this code, and the rooms there. Versions of croc choose
+    /// differently, so there are a few.
+    pub fn public_places(&self) -> Vec<(String, Version)> {
+        let digest = Sha256::digest(self.0.as_bytes());
+        let mut places = Vec::new();
+        for count in POOLS {
+            let remainder =
+                digest.iter().fold(0, |sum, byte| (sum * 256 + u32::from(*byte)) % u32::from(count));
+            let place = (format!("{}.getcroc.com", remainder + 1), Version::V11);
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places.push((SINGLE_RELAY.to_owned(), Version::V10));
+        if !self.is_the_same_for_both() {
+            places.push((SINGLE_RELAY.to_owned(), Version::V11));
+        }
+        places
     }
 
     fn split(&self, version: Version) -> (&[u8], &[u8]) {
@@ -360,6 +389,16 @@ mod tests {
             assert_eq!(code.room(Version::V11), room, "{text}");
             assert_eq!(code.password(Version::V11), password.as_bytes(), "{text}");
         }
+    }
+
+    #[test]
+    fn public_relays_are_chosen_as_croc_chooses_them() {
+        let hosts = |text| code(text).public_places().into_iter().map(|(host, _)| host).collect::<Vec<_>>();
+        let single = "croc.schollz.com";
+        assert_eq!(hosts("acid-acorn-acre"), ["3.getcroc.com", "2.getcroc.com", single]);
+        assert_eq!(hosts("poker-hedge-floss"), ["2.getcroc.com", "3.getcroc.com", single, single]);
+        assert_eq!(hosts("yo-yo-acid-acorn"), ["4.getcroc.com", "1.getcroc.com", single, single]);
+        assert_eq!(hosts("hello-world"), ["2.getcroc.com", single]);
     }
 
     #[test]

@@ -12,9 +12,9 @@ pub enum CrocError {
     /// The connection was lost or could not be made.
     #[error("the connection was lost: {0}")]
     Connection(#[source] io::Error),
-    /// A file could not be read or written.
-    #[error("a file could not be read or written: {0}")]
-    File(#[source] io::Error),
+    /// What arrives can't be stored.
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
     /// The relay refuses, and says why.
     #[error(transparent)]
     Refused(#[from] RelayRefusal),
@@ -27,18 +27,15 @@ pub enum CrocError {
     /// The peer gives up, and says why.
     #[error("the other side gave up: {0}")]
     PeerGaveUp(String),
-    /// The user of this side refuses the files.
-    #[error("the files were refused")]
-    UserRefused,
     /// The peer says nothing where it has to.
     #[error("the other side says nothing")]
     Silence,
+    /// The peer sends nothing of what it was asked for.
+    #[error("the other side sends nothing")]
+    Idle,
     /// The peer breaks the protocol.
     #[error("the other side breaks the protocol: {0}")]
     Misbehaved(&'static str),
-    /// A file differs from what the sender announced, however often it is sent.
-    #[error("file {0} of the list doesn't arrive as it was announced")]
-    Differs(usize),
     /// What arrives is no frame.
     #[error(transparent)]
     Frame(#[from] CrocFrameError),
@@ -55,6 +52,11 @@ pub enum CrocError {
     #[error(transparent)]
     Chunk(#[from] ChunkError),
 }
+
+/// What arrives can't be stored. The store knows why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what arrives can't be stored")]
+pub struct StoreFailed;
 
 /// What a relay says in place of admitting a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

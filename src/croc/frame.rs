@@ -123,16 +123,6 @@ impl Decoder {
         self.end = (self.end + count).min(self.buffer.len());
     }
 
-    /// How many bytes have arrived and were not taken.
-    pub fn held(&self) -> usize {
-        self.arrived().len()
-    }
-
-    /// What has arrived and was not taken, for a caller that goes on without frames.
-    pub fn into_rest(self) -> Vec<u8> {
-        self.arrived().to_vec()
-    }
-
     fn arrived(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }

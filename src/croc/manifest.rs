@@ -52,7 +52,7 @@ pub enum ListPathError {
 /// What a sender offers.
 #[expect(clippy::struct_excessive_bools, reason = "croc's list has them")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FileList {
+pub struct CrocList {
     /// The files and links, in the order in which requests number them.
     pub entries: Vec<ListEntry>,
     /// The empty folders, as the peer wrote them.
@@ -165,7 +165,7 @@ fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WireEntry>,
     list::<D, WireEntry, MAX_ENTRIES>(deserializer)
 }
 
-impl FileList {
+impl CrocList {
     /// Reads a list.
     pub fn from_json(json: &[u8]) -> Result<Self, MessageError> {
         let wire: WireList = from_json(json)?;
@@ -321,7 +321,7 @@ mod tests {
 
     fn entry(json: &str) -> Result<ListEntry, MessageError> {
         let list = format!(r#"{{"FilesToTransfer":[{json}]}}"#);
-        FileList::from_json(list.as_bytes()).map(|mut manifest| manifest.entries.remove(0))
+        CrocList::from_json(list.as_bytes()).map(|mut manifest| manifest.entries.remove(0))
     }
 
     #[test]
@@ -335,12 +335,12 @@ mod tests {
             entry(r#"{"n":"l","fr":"dir/","h":"QUE=","s":10,"sy":"target.txt","md":134218239}"#).unwrap();
         assert_eq!((link.size, link.mode, link.target.as_deref()), (0, Some(0o777), Some("target.txt")));
         let list = r#"{"FilesToTransfer":null,"EmptyFoldersToTransfer":[{"fr":"dir/empty/","m":"0001-01-01T00:00:00Z","c":false}]}"#;
-        assert_eq!(FileList::from_json(list.as_bytes()).unwrap().empty_folders, ["dir/empty/"]);
+        assert_eq!(CrocList::from_json(list.as_bytes()).unwrap().empty_folders, ["dir/empty/"]);
     }
 
     #[test]
     fn a_list_comes_back_as_it_was() {
-        let manifest = FileList {
+        let manifest = CrocList {
             entries: vec![
                 ListEntry {
                     folder: "a/b/".to_owned(),
@@ -366,9 +366,9 @@ mod tests {
             hash: Some(HashKind::Xxhash),
             reconnect_room: Some("0a".repeat(32)),
             has_per_file_compression: true,
-            ..FileList::default()
+            ..CrocList::default()
         };
-        assert_eq!(FileList::from_json(&manifest.to_json()), Ok(manifest));
+        assert_eq!(CrocList::from_json(&manifest.to_json()), Ok(manifest));
     }
 
     /// A croc receiver creates a file with no permissions if none are named, and then can't read it.
@@ -431,7 +431,7 @@ mod tests {
         let mut list = br#"{"FilesToTransfer":["#.to_vec();
         list.extend(b"{},".repeat(MAX_ENTRIES));
         list.extend(b"{}]}");
-        assert_eq!(FileList::from_json(&list), Err(MessageError));
+        assert_eq!(CrocList::from_json(&list), Err(MessageError));
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
 
     #[test]
     fn chunks_are_coded_as_both_sides_can() {
-        let mut manifest = FileList { has_per_file_compression: true, ..FileList::default() };
+        let mut manifest = CrocList { has_per_file_compression: true, ..CrocList::default() };
         let (plain, packed) =
             (ListEntry::default(), ListEntry { is_compressed: true, ..ListEntry::default() });
         assert_eq!(manifest.coding(&plain, true), Coding::Plain);
@@ -462,14 +462,14 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_make_reading_panic(bytes: Vec<u8>, path: String, at: proptest::sample::Index, byte: u8) {
-            let _ = FileList::from_json(&bytes);
+            let _ = CrocList::from_json(&bytes);
             let _ = names(&path);
             let _ = read_time(&path);
-            let manifest = FileList { entries: vec![ListEntry::default()], empty_folders: vec![path], ..FileList::default() };
+            let manifest = CrocList { entries: vec![ListEntry::default()], empty_folders: vec![path], ..CrocList::default() };
             let mut json = manifest.to_json();
             let place = at.index(json.len());
             json[place] = byte;
-            let _ = FileList::from_json(&json);
+            let _ = CrocList::from_json(&json);
         }
     }
 }

@@ -7,87 +7,27 @@
 //! The arithmetic is that of reviewed crates, in constant time. A peer's numbers are read strictly: a message of any shape is
 //! an error and nothing else.
 
+mod agreement;
+mod curves;
 mod decimal;
+mod error;
 mod exchange;
 mod message;
 mod siec;
 
-use std::{fmt, str::FromStr};
-
 use p256::NistP256;
 use p384::NistP384;
 use p521::NistP521;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use exchange::{SECRET_LEN, WaitingInitiator};
 use siec::Siec;
 
-/// What croc's identity-bound key begins with.
-const BOUND_KEY_LABEL: &[u8] = b"github.com/schollz/pake/v3/identity-bound-session-key/v1";
-
-/// Why a key exchange failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PakeError {
-    /// The message is not one of this exchange.
-    #[error("a message of the key exchange could not be understood")]
-    Malformed,
-    /// The message is of the role that this side has.
-    #[error("both sides have the same role in the key exchange")]
-    SameRole,
-    /// The point isn't on the curve, or leads to a key that everyone knows.
-    #[error("a point of the key exchange is not on its curve")]
-    NotOnCurve,
-    /// The peer names a curve that isn't known here.
-    #[error("the peer asks for a curve that isn't known here")]
-    UnknownCurve,
-    /// The system gave no random bytes.
-    #[error("the system has no random bytes")]
-    NoRandomness,
-}
-
-/// The curves of croc, without `ed25519`, which a croc takes only if its user asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CurveName {
-    /// The one that croc takes for a transfer.
-    #[default]
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-    /// SIEC255, the one that relays take.
-    Siec,
-}
-
-impl CurveName {
-    /// What croc calls it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CurveName::P256 => "p256",
-            CurveName::P384 => "p384",
-            CurveName::P521 => "p521",
-            CurveName::Siec => "siec",
-        }
-    }
-}
-
-impl fmt::Display for CurveName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for CurveName {
-    type Err = PakeError;
-
-    fn from_str(name: &str) -> Result<Self, PakeError> {
-        [CurveName::P256, CurveName::P384, CurveName::P521, CurveName::Siec]
-            .into_iter()
-            .find(|curve| curve.as_str() == name)
-            .ok_or(PakeError::UnknownCurve)
-    }
-}
+pub use self::{
+    agreement::{Agreement, SessionKey},
+    curves::CurveName,
+    error::PakeError,
+};
 
 /// The side that speaks first, between its message and the answer. Wiped on drop; can't be printed.
 pub struct Initiator(OnCurve);
@@ -156,56 +96,11 @@ fn secret() -> Result<Zeroizing<[u8; SECRET_LEN]>, PakeError> {
     Ok(secret)
 }
 
-/// What both sides know after the exchange, if they know the same password. Wiped on drop; can't be printed.
-pub struct Agreement {
-    curve: CurveName,
-    password: Zeroizing<Vec<u8>>,
-    /// The coordinates of X, Y and Z without leading zeros.
-    coordinates: [Zeroizing<Vec<u8>>; 6],
-}
-
-impl Agreement {
-    /// The key that relays and croc 10 use.
-    pub fn plain_key(&self) -> SessionKey {
-        let mut hash = Sha256::new_with_prefix(&*self.password);
-        for coordinate in &self.coordinates {
-            hash.update(&**coordinate);
-        }
-        SessionKey(Zeroizing::new(hash.finalize().into()))
-    }
-
-    /// The key that croc 11 uses, which holds for these two participants alone.
-    pub fn bound_key(&self, initiator: &[u8], responder: &[u8]) -> SessionKey {
-        let head: [&[u8]; 5] =
-            [BOUND_KEY_LABEL, &self.password, initiator, responder, self.curve.as_str().as_bytes()];
-        let mut hash = Sha256::new();
-        for field in head.into_iter().chain(self.coordinates.iter().map(|coordinate| &***coordinate)) {
-            hash.update((field.len() as u64).to_le_bytes());
-            hash.update(field);
-        }
-        SessionKey(Zeroizing::new(hash.finalize().into()))
-    }
-}
-
-/// The key of an exchange, from which `channel` derives those that seal. Wiped on drop; can't be printed.
-pub struct SessionKey(Zeroizing<[u8; 32]>);
-
-impl SessionKey {
-    /// The bytes, for a key derivation.
-    pub(super) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// A key of these bytes, for the vectors of the derivations.
-    #[cfg(test)]
-    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-}
-
 /// The exchanges of the vectors.
 #[cfg(test)]
 pub(super) mod vectors {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     /// One exchange with the secrets of the vectors: what both sides agree on, and both messages.

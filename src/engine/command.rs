@@ -29,6 +29,8 @@ use crate::{
         source::listing::Payload,
     },
 };
+#[cfg(feature = "croc")]
+use crate::{croc::code::CrocCode, transfer::receive::croc::meeting::CrocPlace};
 
 /// How long a transfer looks for a peer or a relay that it has lost: a day, so that a laptop that is closed overnight comes
 /// back in time.
@@ -140,12 +142,28 @@ pub struct ReceiveOrder {
     pub name: Option<PeerName>,
 }
 
+/// What to receive from a sender that has croc, and how.
+#[cfg(feature = "croc")]
+pub struct CrocReceiveOrder {
+    /// The sender's code.
+    pub code: CrocCode,
+    /// The croc relays at which the sender may wait. All are searched at once.
+    pub places: Vec<CrocPlace>,
+    /// Where the received data goes.
+    pub output: Output,
+    /// The list in which the transfer is entered while it can be resumed.
+    pub unfinished: Registry,
+}
+
 /// What the user wants of the engine.
 pub enum Command {
     /// Start sending.
     Send(TaskId, Box<SendOrder>),
     /// Start receiving.
     Receive(TaskId, Box<ReceiveOrder>),
+    /// Start receiving from a sender that has croc. From there on it is a receive like any other.
+    #[cfg(feature = "croc")]
+    ReceiveCroc(TaskId, Box<CrocReceiveOrder>),
     /// Wait for calls like this, and no longer as an earlier order said. Each call is an
     /// [`Event::Called`](crate::engine::Event::Called). An order without people ends the waiting.
     Wait(Box<WaitOrder>),

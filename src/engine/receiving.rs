@@ -1,5 +1,7 @@
 //! The task of a receive, and its search on the local network.
 
+#[cfg(feature = "croc")]
+use super::command::CrocReceiveOrder;
 use super::{
     command::{ReceiveOrder, TaskId},
     event::Event,
@@ -7,6 +9,8 @@ use super::{
     outbox::{Outbox, transfer},
     signals::EndSignals,
 };
+#[cfg(feature = "croc")]
+use crate::transfer::receive::croc::{CrocRequest, receive_croc};
 use crate::{
     net::addresses::Reach,
     protocol::relay::RoomId,
@@ -18,6 +22,22 @@ use crate::{
         sink::active::ActiveReceives,
     },
 };
+
+#[cfg(feature = "croc")]
+pub(super) async fn receive_croc_task(
+    id: TaskId,
+    order: CrocReceiveOrder,
+    input: receive::ReceiverInput,
+    active: ActiveReceives,
+    end: EndSignals,
+    out: Outbox,
+) {
+    let CrocReceiveOrder { code, places, output, unfinished } = order;
+    let request = CrocRequest { code, places, output, unfinished, active };
+    let work = async |context: &Context| Box::pin(receive_croc(request, input, context)).await;
+    let ended = transfer(id, &out, end, work).await;
+    out.send(Event::Ended(id, ended)).await;
+}
 
 pub(super) async fn receive_task(
     id: TaskId,

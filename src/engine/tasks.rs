@@ -14,8 +14,10 @@ use tokio::{
 };
 use tokio_util::sync::DropGuard;
 
+#[cfg(feature = "croc")]
+use super::receiving::receive_croc_task;
 use super::{
-    command::{Command, Ids, ReceiveOrder, SendOrder, TaskId, WaitOrder},
+    command::{Command, Ids, SendOrder, TaskId, WaitOrder},
     event::Event,
     outbox::{NewBranch, Outbox},
     presence::seek_task,
@@ -125,7 +127,17 @@ impl Tasks {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Send(id, order) => self.begin_send(id, *order),
-            Command::Receive(id, order) => self.begin_receive(id, *order),
+            Command::Receive(id, order) => {
+                self.begin_receive(id, |input, active, end, out| {
+                    receive_task(id, *order, input, active, end, out)
+                });
+            }
+            #[cfg(feature = "croc")]
+            Command::ReceiveCroc(id, order) => {
+                self.begin_receive(id, |input, active, end, out| {
+                    receive_croc_task(id, *order, input, active, end, out)
+                });
+            }
             Command::Relay(id, config) => {
                 let end = EndSignals::default();
                 let task = relay_task(id, *config, end.clone(), self.out.clone());
@@ -266,13 +278,17 @@ impl Tasks {
         self.spawn(id, Running { of: Some(of), end, input }, task, transfer_broke);
     }
 
-    fn begin_receive(&mut self, id: TaskId, order: ReceiveOrder) {
+    fn begin_receive<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        id: TaskId,
+        task: impl FnOnce(receive::ReceiverInput, ActiveReceives, EndSignals, Outbox) -> F,
+    ) {
         let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
         let ((pause, pauses), (in_sight, sees)) = (watch::channel(false), watch::channel(Vec::new()));
         let user_input =
             receive::ReceiverInput { answer: answered, look: looks, in_sight: sees, pause: pauses };
         let end = EndSignals::default();
-        let task = receive_task(id, order, user_input, self.active.clone(), end.clone(), self.out.clone());
+        let task = task(user_input, self.active.clone(), end.clone(), self.out.clone());
         let input = TaskInput::Receive { answer: Some(answer), look, in_sight, pause };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }

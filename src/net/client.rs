@@ -376,7 +376,8 @@ impl LaneAddress {
         }
     }
 
-    async fn connect(&self, port: u16) -> Result<TcpStream, RelayClientError> {
+    /// Connects to this port of the relay.
+    pub async fn connect(&self, port: u16) -> Result<TcpStream, RelayClientError> {
         let segments = self.relay.large_packets.segments();
         let connected = match (&self.relay.proxy, self.control) {
             (Some(proxy), _) => {
@@ -390,6 +391,17 @@ impl LaneAddress {
         };
         connected.ok_or(RelayClientError::Lost)
     }
+}
+
+/// Connects to the relay's port, and says nothing: for a relay of another kind. Its other ports are to be found at the same address.
+#[cfg(feature = "croc")]
+pub async fn connect_only(relay: &RelayChoice) -> Result<(TcpStream, LaneAddress), RelayClientError> {
+    let stream = connect(relay, None, CONNECT_LIMIT, relay.large_packets.segments()).await?;
+    let control = match relay.proxy {
+        Some(_) => None,
+        None => Some(stream.peer_addr().map_err(|_| RelayClientError::Lost)?),
+    };
+    Ok((stream, LaneAddress { relay: relay.clone(), control, data_ports: Vec::new() }))
 }
 
 /// A connection to a relay that has sent its welcome.

@@ -58,6 +58,13 @@ impl FromStr for RelayAddress {
     type Err = BadRelayAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::with_default_port(text, DEFAULT_PORT)
+    }
+}
+
+impl RelayAddress {
+    /// Reads an address, with this port if none is named.
+    pub fn with_default_port(text: &str, default_port: u16) -> Result<Self, BadRelayAddress> {
         let text = text.trim();
         let bad = || BadRelayAddress(text.chars().filter(|c| !c.is_control()).take(80).collect());
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -73,7 +80,7 @@ impl FromStr for RelayAddress {
             return Err(bad());
         }
         let port = match port {
-            None => DEFAULT_PORT,
+            None => default_port,
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
         };
         Ok(Self { host: host.to_owned(), port })

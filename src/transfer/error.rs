@@ -322,6 +322,9 @@ pub enum Misbehaviour {
     /// Lanes that were not agreed on: too many, none, in an occupied slot, or over a way that this side does not allow.
     #[error("a number of connections that was not agreed")]
     Lanes,
+    /// Something that no croc does; this says what.
+    #[error("{0}")]
+    Croc(&'static str),
     /// The sender said that it was done while blocks or hashes were missing.
     #[error("the end before everything was sent")]
     DoneTooEarly,

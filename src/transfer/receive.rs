@@ -8,11 +8,14 @@
 //! - `destination`: what was accepted, and where it goes
 //! - `session`: the state machine while lanes bring blocks; `lane_pool`: the lanes
 //! - `staged`: what stays on the disk at the end
+//! - `croc`: the same for a sender that has croc
 //! - `common`: what all of these share
 
 mod asking;
 mod common;
 mod comparing;
+#[cfg(feature = "croc")]
+pub(crate) mod croc;
 mod destination;
 mod lane_pool;
 pub(crate) mod request;

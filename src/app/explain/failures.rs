@@ -277,6 +277,7 @@ pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String
         M::Unread => "misbehaved-unread",
         M::Record => "misbehaved-record",
         M::OutOfTurn(_) => "misbehaved-turn",
+        M::Croc(_) => "misbehaved-croc",
         M::UnknownBlock => "misbehaved-block",
         M::BlockTwice => "misbehaved-twice",
         M::UnknownEntry => "misbehaved-entry",

@@ -4,7 +4,7 @@ use elliptic_curve::FieldBytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{PakeError, decimal, exchange::PakeCurve};
+use super::{curves::PakeCurve, decimal, error::PakeError};
 
 /// The longest message that is read: twice what p521 needs and more.
 const MAX_LEN: usize = 16 << 10;

@@ -9,17 +9,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{common::meanwhile, request::Output};
+use super::request::Output;
 use crate::{
     panics::{Blocking, spawn_blocking},
-    protocol::{
-        manifest::{Manifest, OfferKind},
-        peer::Work,
-    },
+    protocol::manifest::{Manifest, OfferKind},
     sync::lock,
     transfer::{
         error::{FileAction, Impossible, TransferError},
-        link::control::Control,
         notice::{Context, Notice},
         offer::{AlreadyHere, Choices},
         plan::{Plan, Wanted, blocks::BlockSet, placement::Target},
@@ -185,11 +181,13 @@ pub(super) struct Verified {
 
 impl Verified {
     /// Gives everything its real name, reports what could not get one, and returns the report of the transfer.
+    ///
+    /// `wait` waits for the work on the disk, and keeps the other side informed meanwhile.
     pub(super) async fn deliver(
         self,
-        control: &mut Control,
         unfinished: Registry,
         context: &Context,
+        wait: impl AsyncFnOnce(Blocking<Delivered>) -> Delivered,
     ) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
         let Accepted { manifest, wanted, targets, here, too_large, tops, destination, .. } = accepted;
@@ -217,8 +215,7 @@ impl Verified {
                     }
                     delivered
                 });
-                let Delivered { stored, placed, is_new, failures } =
-                    meanwhile(control, Work::Disk, delivered).await;
+                let Delivered { stored, placed, is_new, failures } = wait(delivered).await;
                 report.placed = placed;
                 report.is_new = is_new && report.here == 0;
                 let others = tops.into_iter().filter(|top| !report.placed.contains(top));

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
-    common::{check_common, introduce, is_last_word, meanwhile_checked},
+    common::{check_common, introduce, is_last_word, meanwhile, meanwhile_checked},
     destination::{Accepted, Destination, Verified},
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
@@ -143,9 +143,10 @@ pub(crate) async fn take<'a>(
     staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its real name.
     let ended = match verified {
-        Ok(verified) => caught(verified.deliver(&mut control, unfinished.clone(), context))
-            .await
-            .map_err(TransferError::from),
+        Ok(verified) => {
+            let wait = async |delivering| meanwhile(&mut control, Work::Disk, delivering).await;
+            caught(verified.deliver(unfinished.clone(), context, wait)).await.map_err(TransferError::from)
+        }
         Err(error) => Err(error),
     };
     if let Some(last_word) = last_word(&ended, context.is_closing()) {

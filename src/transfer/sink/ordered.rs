@@ -61,6 +61,12 @@ impl Ordered {
         let _ = self.next.subscribe().wait_for(|next| *next >= index).await;
     }
 
+    /// Whether every block before `index` has been written.
+    #[cfg(feature = "croc")]
+    pub(crate) fn is_turn(&self, index: u64) -> bool {
+        *self.next.borrow() >= index
+    }
+
     /// Writes block `index`, which belongs at `offset` and whose turn it must be; drops it after [`Ordered::close`]. Blocks on the
     /// writer.
     pub(crate) fn write(&self, index: u64, offset: u64, bytes: &[u8]) -> std::io::Result<()> {

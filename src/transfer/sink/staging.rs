@@ -372,6 +372,13 @@ impl Staging {
         Ok(())
     }
 
+    /// A file as it is staged at the moment, to be read back.
+    #[cfg(feature = "croc")]
+    pub(crate) fn open_staged(&self, entry: u32) -> Result<File, TransferError> {
+        let path = self.layout.path(entry);
+        File::open(&path).map_err(|cause| TransferError::file(FileAction::ReadBack, &path, cause))
+    }
+
     /// The path of the staged file of `entry`. If the entry has no bytes, the file is made here.
     pub(crate) fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);

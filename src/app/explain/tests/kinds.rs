@@ -286,7 +286,8 @@ pub(super) fn misbehaviours() -> Vec<Misbehaviour> {
             M::DoneTooEarly => M::Heard,
             M::Heard => M::Unread,
             M::Unread => M::Invitation,
-            M::Invitation => return None,
+            M::Invitation => M::Croc("a file without a hash"),
+            M::Croc(_) => return None,
         })
     })
 }

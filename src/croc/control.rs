@@ -1,0 +1,219 @@
+//! The control channel between the peers: from the first frame to sealed messages, for both roles and both
+//! versions.
+//!
+//! One code is good for one try: whoever fails in the key exchange closes the connection. A croc on the other side may say
+//! nothing then, so every step here has a limit.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{
+    channel::{
+        ChannelError, CrocTranscript, MAX_MESSAGE, Purpose, SALT_LEN, SHORT_SALT_LEN, TrafficKey, deflate,
+        inflate,
+    },
+    code::Version,
+    error::CrocError,
+    frame::{KEEP_ALIVE, MAX_EARLY_PAYLOAD, MAX_PAYLOAD},
+    link::{FrameStream, Link},
+    message::{self, Message, is_probe},
+    pake::{self, CurveName, Initiator, PakeError},
+};
+
+/// The receiver's first word.
+const HANDSHAKE: &[u8] = b"handshake";
+/// What a sender says to a receiver that asks for its addresses in the local network. croc's receivers go on without them.
+const NO_ADDRESSES: &[u8] = b"{}";
+/// How long the peer may take for one step of the key exchange.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
+/// How long after a question what a hasty receiver said next is waited for.
+const HASTY: Duration = Duration::from_millis(20);
+/// How often a receiver may ask for addresses before it says [`HANDSHAKE`].
+const MAX_PROBES: usize = 8;
+
+/// What both sides know before they talk.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeMeeting<'a> {
+    /// The room in which they are.
+    pub room: &'a str,
+    /// The password that the code has in this room.
+    pub password: &'a [u8],
+    /// Whether a croc 10 is taken as well.
+    pub allows_v10: bool,
+}
+
+/// The control channel, once it is sealed.
+pub struct CrocControl<S> {
+    link: Link<S>,
+    key: TrafficKey,
+    /// Which of croc's protocols the peer speaks.
+    pub version: Version,
+    /// The sender's message of the key exchange, which a receiver repeats to it.
+    pub answer: Vec<u8>,
+}
+
+impl<S: FrameStream> CrocControl<S> {
+    /// Sends a message.
+    pub async fn send(&mut self, message: &Message) -> Result<(), CrocError> {
+        let sealed = self.key.seal(&deflate(&message.to_json()))?;
+        self.link.write(&sealed).await
+    }
+
+    /// Receives the next message that is known here. Can be cancelled at any time.
+    pub async fn receive(&mut self) -> Result<Message, CrocError> {
+        loop {
+            let frame = self.link.read().await?;
+            if frame == KEEP_ALIVE {
+                continue;
+            }
+            let json = inflate(self.key.open(frame)?, MAX_MESSAGE)?;
+            match Message::from_json(&json)? {
+                Message::Unknown => {}
+                Message::Error(text) => return Err(CrocError::PeerGaveUp(text)),
+                message => return Ok(message),
+            }
+        }
+    }
+
+    /// The key that also seals the chunks.
+    pub fn key(&self) -> TrafficKey {
+        self.key.clone()
+    }
+
+    /// Says that nothing more is sent.
+    pub async fn close(&mut self) {
+        self.link.close().await;
+    }
+
+    fn new(mut link: Link<S>, key: TrafficKey, version: Version, answer: Vec<u8>) -> Self {
+        link.set_limit(MAX_PAYLOAD);
+        Self { link, key, version, answer }
+    }
+}
+
+/// Secures the channel as the receiver, which speaks first.
+pub async fn secure_receiver<S: FrameStream>(
+    mut link: Link<S>,
+    meeting: CodeMeeting<'_>,
+    curve: CurveName,
+) -> Result<CrocControl<S>, CrocError> {
+    link.write(HANDSHAKE).await?;
+    let (initiator, question) = Initiator::begin(curve, meeting.password)?;
+    let extra = curve.as_str().as_bytes().to_vec();
+    send_plain(&mut link, &Message::Pake { version: message::VERSION, pake: question.clone(), extra })
+        .await?;
+    let Message::Pake { version, pake: answer, extra: salt } = receive_plain(&mut link).await? else {
+        return Err(CrocError::Misbehaved("the answer of the key exchange is missing"));
+    };
+    let agreement = initiator.finish(&answer)?;
+    match version {
+        message::VERSION => {
+            let salt: &[u8; SALT_LEN] = salt
+                .as_slice()
+                .try_into()
+                .map_err(|_| CrocError::Misbehaved("the salt has another length"))?;
+            let keys = transcript(meeting, curve, &question, &answer, salt).keys(&agreement);
+            confirm(&mut link, keys.receiver_proof.as_bytes()).await?;
+            match receive_plain(&mut link).await {
+                Ok(Message::Confirm { version: message::VERSION, proof }) if keys.sender_proof.is(&proof) => {
+                }
+                // A croc that doesn't agree says nothing, or leaves.
+                Ok(_) | Err(CrocError::Silence | CrocError::Connection(_)) => {
+                    return Err(CrocError::WrongCode);
+                }
+                Err(error) => return Err(error),
+            }
+            Ok(CrocControl::new(link, keys.traffic, Version::V11, answer))
+        }
+        0 if meeting.allows_v10 => {
+            let key = TrafficKey::salted(&agreement, &salt);
+            Ok(CrocControl::new(link, key, Version::V10, answer))
+        }
+        0 => Err(CrocError::VersionOff),
+        _ => Err(CrocError::Misbehaved("the key exchange has an unknown version")),
+    }
+}
+
+/// Secures the channel as the sender. It waits for the receiver without a limit; the caller has one, if there is any.
+pub async fn secure_sender<S: FrameStream>(
+    mut link: Link<S>,
+    meeting: CodeMeeting<'_>,
+) -> Result<CrocControl<S>, CrocError> {
+    wait_for_handshake(&mut link).await?;
+    let Message::Pake { version, pake: question, extra } = receive_plain(&mut link).await? else {
+        return Err(CrocError::Misbehaved("the key exchange doesn't begin"));
+    };
+    let curve: CurveName = str::from_utf8(&extra).map_err(|_| PakeError::UnknownCurve)?.parse()?;
+    let (agreement, answer) = pake::respond(curve, meeting.password, &question)?;
+    match version {
+        message::VERSION => {
+            let salt = random::<SALT_LEN>()?;
+            let reply = Message::Pake { version, pake: answer.clone(), extra: salt.to_vec() };
+            send_plain(&mut link, &reply).await?;
+            let keys = transcript(meeting, curve, &question, &answer, &salt).keys(&agreement);
+            match receive_plain(&mut link).await? {
+                Message::Confirm { version: message::VERSION, proof } if keys.receiver_proof.is(&proof) => {}
+                _ => return Err(CrocError::WrongCode),
+            }
+            confirm(&mut link, keys.sender_proof.as_bytes()).await?;
+            Ok(CrocControl::new(link, keys.traffic, Version::V11, answer))
+        }
+        0 if meeting.allows_v10 => {
+            let salt = random::<SHORT_SALT_LEN>()?;
+            let reply = Message::Pake { version, pake: answer.clone(), extra: salt.to_vec() };
+            send_plain(&mut link, &reply).await?;
+            Ok(CrocControl::new(link, TrafficKey::salted(&agreement, &salt), Version::V10, answer))
+        }
+        0 => Err(CrocError::VersionOff),
+        _ => Err(CrocError::Misbehaved("the key exchange has an unknown version")),
+    }
+}
+
+fn transcript<'a>(
+    meeting: CodeMeeting<'a>,
+    curve: CurveName,
+    initiator: &'a [u8],
+    responder: &'a [u8],
+    salt: &'a [u8; SALT_LEN],
+) -> CrocTranscript<'a> {
+    CrocTranscript { purpose: Purpose::Transfer, room: meeting.room, curve, initiator, responder, salt }
+}
+
+/// Waits for the receiver's first word. A receiver that asks for addresses before it is told that there are none.
+async fn wait_for_handshake<S: FrameStream>(link: &mut Link<S>) -> Result<(), CrocError> {
+    for _ in 0..=MAX_PROBES {
+        let frame = link.read_awake().await?;
+        if frame == HANDSHAKE {
+            return Ok(());
+        }
+        if !is_probe(frame) {
+            break;
+        }
+        // A receiver that came first has given up its question, and what it says next has arrived already.
+        if timeout(HASTY, link.peek()).await.is_err() {
+            link.write(NO_ADDRESSES).await?;
+        }
+    }
+    Err(CrocError::Misbehaved("the receiver doesn't say that it is there"))
+}
+
+async fn confirm<S: FrameStream>(link: &mut Link<S>, proof: &[u8; 32]) -> Result<(), CrocError> {
+    let message = Message::Confirm { version: message::VERSION, proof: proof.to_vec() };
+    send_plain(link, &message).await
+}
+
+async fn send_plain<S: FrameStream>(link: &mut Link<S>, message: &Message) -> Result<(), CrocError> {
+    link.write(&deflate(&message.to_json())).await
+}
+
+async fn receive_plain<S: FrameStream>(link: &mut Link<S>) -> Result<Message, CrocError> {
+    let frame = timeout(STEP_LIMIT, link.read_awake()).await.map_err(|_| CrocError::Silence)??;
+    Ok(Message::from_json(&inflate(frame, MAX_EARLY_PAYLOAD)?)?)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], CrocError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| ChannelError::NoRandomness)?;
+    Ok(bytes)
+}
