@@ -98,39 +98,91 @@ host_program() {
   die "Build the part linux or static first."
 }
 
-# packed FOLDER NAME TAR-FLAGS…: what FOLDER holds under NAME, as a tar archive that is the same each time.
+# packed FOLDER NAME: what FOLDER holds under NAME, as a tar archive that is the same each time, whatever the umask of the checkout was.
 packed() {
-  tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" "${@:3}" -cf - "$2"
+  tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
 }
 
 # lay_out NAME TRIPLE: the tree below /usr.
 lay_out() {
   rm -rf "$work/tree"
   CAIMAN_HOST_PROGRAM=$(host_program) packaging/linux/tree.sh "$(program "$2")" "$work/tree" "$1"
+  find "$work/tree" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+# configured NAME ARCHITECTURE FORMAT: nfpm's settings for this kind of package, in $work/NAME.yaml.
+configured() {
+  local contact=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
+  sed -e "s|@ARCH@|$2|; s|@VERSION@|$version|; s|@CONTACT@|$contact|; s|@REPOSITORY@|$CAIMAN_REPOSITORY|" \
+    -e "s|@TREE@|$work/tree|" "packaging/nfpm/$1.yaml" >"$work/$1.yaml"
+  case $3 in
+  # Fedora has the first line apart, as the summary; it marks documentation, and wants a changelog.
+  rpm)
+    {
+      listed "$work/tree-doc/doc" /usr/share/doc doc
+      listed "$work/tree-doc/man" /usr/share/man doc
+      listed "$work/tree-doc/licenses" /usr/share/licenses license
+    } >"$work/contents.yaml"
+    sed -i -e '/^description: |$/{n;d}' -e "/^contents:/r $work/contents.yaml" "$work/$1.yaml"
+    cat >"$work/changelog.yaml" <<END
+- semver: $version-1
+  date: $(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
+  packager: The Caiman authors <$contact>
+  changes:
+    - note: Release $version; NEWS.gz has what is new.
+END
+    echo "changelog: $work/changelog.yaml" >>"$work/$1.yaml"
+    ;;
+  # Arch has one line and no more.
+  archlinux)
+    listed "$work/tree" /usr file >"$work/contents.yaml"
+    sed -i -e '/^description: |$/{N;s/|\n *//}' -e '/^description: /,/^contents:/{/^ /d;/^$/d}' \
+      -e "/^contents:/r $work/contents.yaml" "$work/$1.yaml"
+    ;;
+  esac
+}
+
+# listed FOLDER DESTINATION TYPE: every file in there, as nfpm's settings name it.
+listed() {
+  find "$1" -type f -printf "  - {src: '%p', dst: '$2/%P', type: $3}\n" | sort
 }
 
 packages() {
   python_tools
-  local arch debian name triple format contact=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
+  local arch debian name triple
   for arch in "${arches[@]}"; do
     debian=${arch/x86_64/amd64} debian=${debian/aarch64/arm64}
     for name in caiman caiman-relay; do
       triple=$arch-unknown-linux-gnu
       [[ $name == caiman ]] || triple=$arch-unknown-linux-musl
       lay_out "$name" "$triple"
-      sed -e "s|@ARCH@|$debian|; s|@VERSION@|$version|; s|@CONTACT@|$contact|; s|@REPOSITORY@|$CAIMAN_REPOSITORY|" \
-        -e "s|@TREE@|$work/tree|" "packaging/nfpm/$name.yaml" >"$work/$name.yaml"
-      for format in deb rpm archlinux; do
-        if [[ $format == deb ]]; then
-          debian_layout "$name" "$contact"
-        elif [[ $format == rpm ]]; then
-          lay_out "$name" "$triple"
-        fi
-        "$tools/bin/nfpm" package --config "$work/$name.yaml" --packager "$format" --target "$dist" >/dev/null
-      done
       tarball "$name" "$arch"
+      # Debian has them below common-licenses.
+      install -D -m 644 -t "$work/tree/share/licenses/$name" LICENSE-MIT LICENSE-APACHE
+      find "$work/tree" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+      package "$name" "$debian" archlinux
+      rpm_layout "$name"
+      package "$name" "$debian" rpm
+      lay_out "$name" "$triple"
+      debian_layout "$name"
+      package "$name" "$debian" deb
     done
   done
+}
+
+# package NAME ARCHITECTURE FORMAT
+package() {
+  configured "$@"
+  "$tools/bin/nfpm" package --config "$work/$1.yaml" --packager "$3" --target "$dist" >/dev/null
+}
+
+# nfpm marks single files only, and nothing of a tree, so what an rpm marks as documentation stands apart.
+rpm_layout() {
+  rm -rf "$work/tree-doc"
+  mkdir "$work/tree-doc"
+  mv "$work/tree/share/doc" "$work/tree/share/man" "$work/tree/share/licenses" "$work/tree-doc/"
+  # Where documentation is left out, as in containers, licences stay.
+  mv "$work/tree-doc/doc/$1/third-party.txt" "$work/tree-doc/licenses/$1/"
 }
 
 # Debian has another place for one file, and wants a changelog of its own kind.
@@ -143,7 +195,7 @@ $1 ($version) unstable; urgency=medium
 
   * Release $version; NEWS.gz has what is new.
 
- -- The Caiman authors <$2>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+ -- The Caiman authors <${CAIMAN_CONTACT:-caiman@caiman.home.arpa}>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
   if [[ $1 == caiman-relay ]]; then
     mkdir -p "$work/tree/share/lintian/overrides"
