@@ -49,6 +49,7 @@
             patchShebangs packaging/fill.sh packaging/linux/tree.sh
             mv $out/bin/caiman .
             packaging/linux/tree.sh ./caiman $out
+            sed -i "s|=/usr/bin/caiman|=$out/bin/caiman|" $out/lib/systemd/system/caiman-relay.service
             wrapProgram $out/bin/caiman --suffix LD_LIBRARY_PATH : ${lib.makeLibraryPath libraries}
           '';
           meta = {

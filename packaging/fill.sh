@@ -13,13 +13,14 @@ text=$(<"$template")
 if [[ -z ${CAIMAN_REPOSITORY:-} ]]; then
   text=$(grep -v '@REPOSITORY@' <<<"$text" || true)
 fi
-text=${text//@REPOSITORY@/${CAIMAN_REPOSITORY:-}}
-text=${text//@VERSION@/$version}
-text=${text//@DATE@/$date}
+text=${text//@REPOSITORY@/"${CAIMAN_REPOSITORY:-}"}
+text=${text//@VERSION@/"$version"}
+text=${text//@DATE@/"$date"}
 while [[ $text =~ @SHA256:([^@]+)@ ]]; do
   file=dist/${BASH_REMATCH[1]}
   [[ -e $file ]] || { echo "$template needs $file, which is not there" >&2; exit 1; }
   sum=$(sha256sum <"$file")
   text=${text//"${BASH_REMATCH[0]}"/${sum%% *}}
 done
+[[ ! $text =~ @[A-Z][A-Z0-9_]*[@:] ]] || { echo "$template: nothing fills ${BASH_REMATCH[0]}" >&2; exit 1; }
 printf '%s\n' "$text" >"$to"

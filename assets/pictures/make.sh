@@ -42,7 +42,7 @@ started+=($!)
 mkdir -p "$scratch/sender/photos"
 head -c 4000M /dev/urandom >"$scratch/sender/holiday.mov"
 head -c 90k /dev/urandom >"$scratch/sender/notes.pdf"
-for n in 1 2 3 4 5 6 7 8 9; do head -c "${n}234k" /dev/urandom >"$scratch/sender/photos/IMG_204$n.jpg"; done
+for n in 1 2 3 4 5 6 7 8 9; do convert -size "${n}00x${n}00" plasma:fractal -quality 96 "$scratch/sender/photos/IMG_204$n.jpg"; done
 
 # as USER COMMAND…: runs a command as one of the two users, who know nothing of each other and of this machine. `run=exec` before it puts
 # the command in place of a shell in the background, so that the process is the program itself.

@@ -23,6 +23,8 @@ plutil -replace CFBundleShortVersionString -string "$version" "$contents/Info.pl
 plutil -replace CFBundleVersion -string "$version" "$contents/Info.plist"
 cp assets/icon/caiman.icns "$contents/Resources/"
 cp LICENSE-MIT LICENSE-APACHE assets/third-party.txt "$contents/Resources/licences/"
+# Whatever the umask of the checkout was.
+chmod -R u=rwX,go=rX "$image/Caiman.app"
 codesign --force --sign - "$image/Caiman.app"
 codesign --verify --strict "$image/Caiman.app"
 "$contents/MacOS/caiman" --version

@@ -5,6 +5,7 @@ mod breaking;
 mod dialogs;
 mod endings;
 mod first_steps;
+mod flows;
 mod internet;
 mod keyboard;
 mod licences;

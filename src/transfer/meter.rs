@@ -12,6 +12,11 @@ const SLOT: Duration = Duration::from_secs(1);
 const SLOTS: usize = 60;
 /// How far back the shown speed looks: long enough that it doesn't jump, short enough that it doesn't lag.
 const WINDOW: Duration = Duration::from_secs(3);
+/// How many times something must have been stored in that time. On a slow network it takes longer than that for the next block, so it
+/// looks back further there, or the speed would be nothing most of the time.
+const ARRIVALS: usize = 3;
+/// How far back it looks at most.
+const LONGEST_WINDOW: Duration = Duration::from_mins(1);
 /// How long a transfer must have run before a time left is shown; an earlier guess would be wild.
 const LEAST: Duration = Duration::from_secs(2);
 
@@ -20,7 +25,7 @@ const LEAST: Duration = Duration::from_secs(2);
 pub(crate) struct Meter {
     started: Option<Instant>,
     bytes: u64,
-    /// Moments and the bytes acknowledged by then, about four a second, as far back as [`WINDOW`].
+    /// Moments and the bytes acknowledged by then, about four a second, as far back as the speed looks.
     recent: VecDeque<(Instant, u64)>,
     slots: Vec<f32>,
     slot_start: Option<(Instant, u64)>,
@@ -48,7 +53,7 @@ impl Meter {
         if self.recent.back().is_none_or(|(then, _)| now - *then >= Duration::from_millis(250)) {
             self.recent.push_back((now, bytes));
         }
-        while self.recent.len() > 2 && now - self.recent[1].0 >= WINDOW {
+        while self.recent.len() > 2 && self.is_enough_after_first(now) {
             self.recent.pop_front();
         }
         let (mut slot, mut at_start) = *self.slot_start.get_or_insert((now, bytes));
@@ -65,6 +70,15 @@ impl Meter {
         }
         self.slot_start = Some((slot, at_start));
         self.expect_end(total, now, started);
+    }
+
+    /// Whether the speed need not look back to the first of the moments.
+    fn is_enough_after_first(&self, now: Instant) -> bool {
+        let looked_back = now - self.recent[1].0;
+        let moments = self.recent.iter().skip(1);
+        let arrivals =
+            moments.clone().zip(moments.skip(1)).filter(|((_, before), (_, bytes))| bytes > before);
+        looked_back >= WINDOW && (arrivals.count() >= ARRIVALS || looked_back >= LONGEST_WINDOW)
     }
 
     fn expect_end(&mut self, total: Option<u64>, now: Instant, started: Instant) {
@@ -99,7 +113,7 @@ impl Meter {
         self.recent.clear();
     }
 
-    /// The speed in bytes a second, over the last few seconds.
+    /// The speed in bytes a second, over the last few seconds; longer where little arrives.
     pub(crate) fn speed(&self, now: Instant) -> f64 {
         match self.recent.front() {
             Some((then, before)) if now > *then => {
@@ -223,5 +237,25 @@ mod tests {
         meter.note(100 * MB, None, start + Duration::from_secs(100));
         assert_eq!(meter.last_minute().len(), 60);
         assert!(meter.last_minute().iter().all(|speed| (speed - MB as f32).abs() < 10.0));
+    }
+
+    /// Catches a speed that is nothing between two blocks.
+    #[test]
+    fn a_slow_transfer_has_a_speed_between_its_blocks_as_well() {
+        let (mut meter, start) = (Meter::new(), Instant::now());
+        for tick in 0..240_u64 {
+            let now = start + Duration::from_millis(500 * tick);
+            // 256 KiB every ten seconds.
+            let bytes = tick / 20 * 262_144;
+            meter.note(bytes, Some(100 * 262_144), now);
+            if tick >= 80 {
+                let speed = meter.speed(now);
+                assert!((13_000.0..40_000.0).contains(&speed), "{speed} at {tick}");
+                assert!(meter.time_left(now).is_some(), "at {tick}");
+            }
+        }
+        let later = start + Duration::from_mins(4);
+        meter.note(11 * 262_144, Some(100 * 262_144), later);
+        assert!(meter.speed(later) < 10_000.0, "what has stopped has no speed");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::{
     engine::names_in,
-    process::{Running, Site, caiman, run, text},
+    process::{Running, Site, caiman, has_window, run, text},
 };
 
 const CODE: &str = "acid-coyote-mustard-tulip";
@@ -111,7 +111,7 @@ fn a_file_or_a_code_alone_leads_to_the_line_that_sends_or_receives() {
         let mut command = caiman(&items);
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         let ended = run(command);
-        ended.exits(if cfg!(feature = "gui") { 1 } else { 2 });
+        ended.exits(if has_window() { 1 } else { 2 });
         assert!(ended.errors.lines().any(|said| said == line), "{}", ended.errors);
     }
     // A file of this name is a file.

@@ -10,7 +10,7 @@ use std::{
 use crate::support::{
     engine::BLOCK,
     noise,
-    process::{Site, caiman, run, text},
+    process::{Site, caiman, has_window, run, text},
 };
 
 /// How long a side may take to notice that the other side is gone.
@@ -47,8 +47,7 @@ fn without_arguments_it_is_said_why_there_is_no_window() {
     let mut command = caiman(&[] as &[&str]);
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     let ended = run(command);
-    let (code, words) =
-        if cfg!(feature = "gui") { (1, "no screen") } else { (2, "built without its window") };
+    let (code, words) = if has_window() { (1, "no screen") } else { (2, "built without its window") };
     assert!(ended.exits(code).errors.contains(words), "{}", ended.errors);
 }
 

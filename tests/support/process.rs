@@ -1,6 +1,7 @@
 //! The real program in processes of its own: started, read, signalled, and never left running.
 
 use std::{
+    env,
     ffi::OsStr,
     io::{Read, Write},
     net::SocketAddr,
@@ -21,9 +22,18 @@ const GUARD: Duration = Duration::from_mins(2);
 /// test loses no time.
 const POLL: Duration = Duration::from_millis(5);
 
+/// Names a program that was built without its window and is to be tested in place of the one that cargo has built for the tests.
+const WITHOUT_WINDOW: &str = "CAIMAN_TEST_WITHOUT_WINDOW";
+
+/// Whether the program under test has a window.
+pub fn has_window() -> bool {
+    cfg!(feature = "gui") && env::var_os(WITHOUT_WINDOW).is_none()
+}
+
 /// A command that doesn't see codes and relays in the environment.
 pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_caiman"));
+    let other = env::var_os(WITHOUT_WINDOW);
+    let mut command = Command::new(other.as_deref().unwrap_or(OsStr::new(env!("CARGO_BIN_EXE_caiman"))));
     command.args(args);
     clean(&mut command);
     command

@@ -25,8 +25,8 @@ use crate::{
     settings::SavedRelay,
 };
 
-const ANN: &str = "Ann's laptop";
-const BEN: &str = "Ben";
+pub(super) const ANN: &str = "Ann's laptop";
+pub(super) const BEN: &str = "Ben";
 
 /// A window on a computer of this name.
 fn screen(relay: &LocalRelay, name: &str) -> Screen {
@@ -36,7 +36,7 @@ fn screen(relay: &LocalRelay, name: &str) -> Screen {
     })
 }
 
-fn sentence(screen: &Screen, key: &str, direction: Direction, name: &str) -> String {
+pub(super) fn sentence(screen: &Screen, key: &str, direction: Direction, name: &str) -> String {
     explain::sentence(screen.words(), key, (direction, Some(name)), &[])
 }
 

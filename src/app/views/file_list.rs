@@ -41,9 +41,11 @@ pub(super) fn file_list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
         let pass = ui.ctx().cumulative_pass_nr();
         let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<u64>(id), pass));
         // It opens where the transfer is.
-        if before + 1 < pass
-            && let Some(now) = card.progress.file
-        {
+        let opens = before + 1 < pass;
+        if opens {
+            ui.scroll_to_rect(place, None);
+        }
+        if opens && let Some(now) = card.progress.file {
             let row = files.partition_point(|file| *file < now);
             area = area.vertical_scroll_offset((row as f32 - 1.0).max(0.0) * ROW);
         }

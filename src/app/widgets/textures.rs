@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use eframe::egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2};
+use eframe::egui::{ColorImage, Image, Rect, TextureHandle, TextureOptions, Ui, vec2};
 
 use crate::{engine::TaskId, protocol::thumbnail::Thumbnail};
+
+/// Radius of a thumbnail's corners, in points.
+const CORNERS: u8 = 4;
 
 /// The thumbnails that are in sight.
 #[derive(Default)]
@@ -25,8 +28,7 @@ impl Textures {
         let [width, height] = size.map(|side| side as f32);
         let scale = (place.width() / width).min(place.height() / height).min(1.0);
         let shown = Rect::from_center_size(place.center(), vec2(width, height) * scale);
-        let whole = Rect::from_min_max(pos2(0.0, 0.0), Vec2::splat(1.0).to_pos2());
-        ui.painter().image(texture.id(), shown, whole, Color32::WHITE);
+        Image::from_texture(&*texture).corner_radius(CORNERS).paint_at(ui, shown);
     }
 
     /// Lets go of what the last frame didn't draw.
