@@ -69,7 +69,7 @@ pub(crate) struct ShownFiles {
     watch: FileWatch,
     wanted: Wanted,
     plan: Arc<Plan>,
-    /// The files that move, once somebody has looked.
+    /// The files that move; `None` until the list is opened for the first time.
     files: Option<Arc<[u32]>>,
 }
 

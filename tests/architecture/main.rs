@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::words", "settings transfer::show units"),
     (
         "app::desktop",
-        "FACE app::model app::words platform::name_text platform::open_folder platform::os_name platform::programs",
+        "FACE app::model app::words platform::mount platform::name_text platform::open_folder platform::os_name platform::programs",
     ),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::platform::{name_text, open_folder::OpenFolder, os_name};
+use crate::platform::{mount::Rules, name_text, open_folder::OpenFolder, os_name};
 
 /// How many names are tried for one thing before it counts as one that can't be moved.
 const MOST_NAMES: u32 = 1000;
@@ -46,12 +46,8 @@ fn move_into(path: &Path, folder: &Path) -> io::Result<PathBuf> {
         return Err(nameless());
     }
     let (above, below, name) = (OpenFolder::open(parent)?, OpenFolder::open(folder)?, name_text(inner));
-    let (stem, ending) = match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && !is_folder => (stem, format!(".{ending}")),
-        _ => (name.as_str(), String::new()),
-    };
     for number in 1..=MOST_NAMES {
-        let tried = if number == 1 { name.clone() } else { format!("{stem} ({number}){ending}") };
+        let tried = if number == 1 { name.clone() } else { Rules::SYSTEM.numbered(&name, number) };
         match below.take(&above, Path::new(inner), &tried) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             taken => return taken.map(|()| folder.join(&*os_name(&tried))),
@@ -66,23 +62,23 @@ mod tests {
 
     /// A folder with a file and a folder in it, and a file.
     fn plant(at: &Path) {
-        fs::create_dir_all(at.join("v1.2/inner")).expect("the test's folder can be written");
-        fs::write(at.join("v1.2/inner/a.txt"), "a").expect("the test's folder can be written");
-        fs::write(at.join("note.txt"), "new").expect("the test's folder can be written");
+        fs::create_dir_all(at.join("tree/inner")).expect("the test's folder can be written");
+        fs::write(at.join("tree/inner/a.txt"), "a").expect("the test's folder can be written");
+        fs::write(at.join("note.tar.gz"), "new").expect("the test's folder can be written");
     }
 
     #[test]
     fn what_is_moved_replaces_nothing() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         plant(from.path());
-        fs::write(to.path().join("note.txt"), "old").unwrap();
-        fs::create_dir(to.path().join("v1.2")).unwrap();
-        let paths = ["v1.2", "note.txt"].map(|name| from.path().join(name));
+        fs::write(to.path().join("note.tar.gz"), "old").unwrap();
+        fs::create_dir(to.path().join("tree")).unwrap();
+        let paths = ["tree", "note.tar.gz"].map(|name| from.path().join(name));
         let Relocated { places, problem } = relocate(&paths, to.path());
         assert!(problem.is_none(), "{problem:?}");
-        assert_eq!(places, ["v1.2 (2)", "note (2).txt"].map(|name| to.path().join(name)));
+        assert_eq!(places, ["tree (2)", "note (2).tar.gz"].map(|name| to.path().join(name)));
         assert_eq!(fs::read_to_string(places[0].join("inner/a.txt")).unwrap(), "a");
-        assert_eq!(fs::read_to_string(to.path().join("note.txt")).unwrap(), "old");
+        assert_eq!(fs::read_to_string(to.path().join("note.tar.gz")).unwrap(), "old");
         assert_eq!(fs::read_to_string(&places[1]).unwrap(), "new");
         assert_eq!(fs::read_dir(from.path()).unwrap().count(), 0);
     }
@@ -91,13 +87,13 @@ mod tests {
     fn what_cannot_be_moved_stays_and_the_rest_goes() {
         let from = tempfile::tempdir().unwrap();
         plant(from.path());
-        let paths = ["v1.2", "gone.txt", "note.txt"].map(|name| from.path().join(name));
+        let paths = ["tree", "gone.txt", "note.tar.gz"].map(|name| from.path().join(name));
         let into_itself = relocate(&paths[..1], &paths[0].join("inner"));
         assert_eq!((into_itself.places.as_slice(), into_itself.problem.is_some()), (&paths[..1], true));
         assert!(paths[0].join("inner/a.txt").exists());
         let to = tempfile::tempdir().unwrap();
         let moved = relocate(&paths, to.path());
-        assert_eq!(moved.places, [to.path().join("v1.2"), paths[1].clone(), to.path().join("note.txt")]);
+        assert_eq!(moved.places, [to.path().join("tree"), paths[1].clone(), to.path().join("note.tar.gz")]);
         assert!(moved.problem.is_some());
         assert_eq!(relocate(&moved.places[2..], to.path()).places, moved.places[2..], "it is there already");
     }
@@ -111,7 +107,7 @@ mod tests {
         fs::create_dir(&inbox).unwrap();
         plant(&inbox);
         std::os::unix::fs::symlink(&inbox, &link).unwrap();
-        let path = inbox.join("note.txt");
+        let path = inbox.join("note.tar.gz");
         assert_eq!(relocate(std::slice::from_ref(&path), &link).places, [path]);
     }
 
@@ -126,7 +122,7 @@ mod tests {
             return;
         }
         plant(from.path());
-        let paths = [from.path().join("v1.2")];
+        let paths = [from.path().join("tree")];
         let Relocated { places, problem } = relocate(&paths, to.path());
         assert_eq!((places.as_slice(), problem.unwrap().kind()), (&paths[..], io::ErrorKind::CrossesDevices));
         assert!(paths[0].join("inner/a.txt").exists());

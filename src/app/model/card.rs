@@ -446,6 +446,7 @@ impl Card {
     /// Takes the end of the transfer.
     pub(in crate::app) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
         self.tick(now);
+        self.file_list = FileList::default();
         self.snapshots = None;
         self.end = Some(match ended {
             Ok(report) => CardEnd::Done(report),

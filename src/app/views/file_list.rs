@@ -75,11 +75,7 @@ fn file_ui(ui: &mut Ui, entry: &Entry, state: FileState, view: &View<'_>) {
     let args = [("percent", percent.into()), ("size", view.words.bytes(entry.size()).into())];
     let said = view.words.tell(key, &args);
     let right = |ui: &mut Ui| {
-        if let FileState::Waiting = state {
-            small(ui, &said);
-        } else {
-            line(ui, &said, plain(size::SMALL), ink);
-        }
+        line(ui, &said, plain(size::SMALL), ink);
     };
     row_of_words(ui, ROW, right, |ui| {
         let name = Shown(entry.path.name()).to_string();

@@ -3,41 +3,33 @@
 //!
 //! All functions here block on the disk and the processor.
 
-#[cfg(feature = "gui")]
 use std::{
     fs::{self, File, Metadata},
-    io::{BufReader, Read},
+    io::{BufReader, Cursor, Read},
     sync::Mutex,
 };
 
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
+
 use super::scan::Origin;
-use crate::protocol::thumbnail::Thumbnail;
-#[cfg(feature = "gui")]
-use crate::{panics, protocol::thumbnail::MAX_SIDE, sync::lock, transfer::fingerprint::Fingerprint};
+use crate::{
+    panics,
+    protocol::thumbnail::{MAX_SIDE, Thumbnail},
+    sync::lock,
+    transfer::fingerprint::Fingerprint,
+};
 
 /// Largest file that is read for a thumbnail, in bytes: more than cameras write, and read in a second.
-#[cfg(feature = "gui")]
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// Most memory for one picture, in bytes, with what its decoder needs: enough for 60 megapixels.
-#[cfg(feature = "gui")]
 const MAX_MEMORY: u64 = 540_000_000;
 /// Whose turn it is to decode a picture.
-#[cfg(feature = "gui")]
 static TURN: Mutex<()> = Mutex::new(());
 /// Longest side of a picture in pixels.
-#[cfg(feature = "gui")]
 const MAX_PICTURE_SIDE: u32 = 30_000;
 
 /// A thumbnail of the picture at `origin`. `None` if there is no longer the file that was listed, if it is no JPEG, PNG, WebP or GIF,
-/// if it is damaged or too large, and in programs without the window, which have no decoders.
-#[cfg(not(feature = "gui"))]
-pub(crate) fn thumbnail(_: &Origin) -> Option<Thumbnail> {
-    None
-}
-
-/// A thumbnail of the picture at `origin`. `None` if there is no longer the file that was listed, if it is no JPEG, PNG, WebP or GIF,
 /// or if it is damaged or too large.
-#[cfg(feature = "gui")]
 pub(crate) fn thumbnail(origin: &Origin) -> Option<Thumbnail> {
     let is_it =
         |metadata: &Metadata| Fingerprint::of(metadata) == origin.fingerprint && metadata.len() <= MAX_FILE;
@@ -53,17 +45,15 @@ pub(crate) fn thumbnail(origin: &Origin) -> Option<Thumbnail> {
 }
 
 /// The picture in these bytes, made small.
-#[cfg(feature = "gui")]
 fn small(bytes: &[u8]) -> Option<Thumbnail> {
-    use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
-
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
     limits.max_alloc = Some(MAX_MEMORY);
-    let mut reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     reader.limits(limits);
     let mut decoder = reader.into_decoder().ok()?;
-    // The limits are those of the sides until here; a progressive JPEG takes as much again for its coefficients, twice.
+    // Of the limits, only those of the sides have been checked so far. A progressive JPEG takes twice as much again for its
+    // coefficients.
     if decoder.total_bytes().saturating_mul(3) > MAX_MEMORY {
         return None;
     }
@@ -83,7 +73,7 @@ fn small(bytes: &[u8]) -> Option<Thumbnail> {
     Thumbnail::new(u16::try_from(on_white.width()).ok()?, on_white.into_raw()).ok()
 }
 
-#[cfg(all(test, feature = "gui"))]
+#[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
 
