@@ -84,7 +84,12 @@ pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut Vie
     let name = view.say("picture");
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     match sheet.pictures.get(0) {
-        Some(thumbnail) => view.textures.draw(ui, (card.id, 0), thumbnail, place),
+        Some(thumbnail) => {
+            // It begins where everything else does.
+            let width = (thumbnail.size()[0] as f32).min(LARGE_PICTURE);
+            let left = Rect::from_min_size(place.min, vec2(width, LARGE_PICTURE));
+            view.textures.draw(ui, (card.id, 0), thumbnail, left);
+        }
         None => paint_icon(ui, Icon::Image, place.center(), 32.0, palette(ui).muted),
     }
     if sheet.pictures.asks_for(&[0]) {
