@@ -58,7 +58,8 @@ pub enum CallState {
 /// What the engine reports to its listener.
 #[derive(Debug)]
 pub enum Event {
-    /// A transfer has begun; snapshots of its progress come over this channel, and the rest shows how far each of its files has come.
+    /// A transfer has begun; snapshots of its progress come over this channel. The watch shows how far each of its
+    /// files has come.
     Started(TaskId, watch::Receiver<Progress>, FileWatch),
     /// A receiver has come to a send for several, and `id` is the transfer with it. The engine reports that transfer like any
     /// other, from its start to its end. It can be paused and cancelled by itself, and other sends may follow it. Pausing or

@@ -272,6 +272,12 @@ impl Manifest {
         &self.entries
     }
 
+    /// The file with this index, if files are offered; `None` for anything else, and in an offer of a text or a stream.
+    pub fn file(&self, index: u32) -> Option<&Entry> {
+        let entry = self.entries.get(index as usize).filter(|entry| entry.is_file());
+        entry.filter(|_| self.kind == OfferKind::Files)
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.bytes

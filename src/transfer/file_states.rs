@@ -44,6 +44,8 @@ impl FileStates {
         let all = blocks.end - blocks.start;
         let stored: u64 = self.stored.ranges_in(blocks).iter().map(|(_, count)| count).sum();
         match stored {
+            // An empty file is made at the end, with everything else.
+            0 if all == 0 && self.stored.len() < self.plan.blocks() => FileState::Waiting,
             _ if stored == all => FileState::Stored,
             0 => FileState::Waiting,
             _ => FileState::Moving(stored as f32 / all as f32),
@@ -67,7 +69,7 @@ pub(crate) struct ShownFiles {
     watch: FileWatch,
     wanted: Wanted,
     plan: Arc<Plan>,
-    /// The files that move, once somebody has looked.
+    /// The files that move; `None` until the list is opened for the first time.
     files: Option<Arc<[u32]>>,
 }
 
@@ -132,9 +134,9 @@ mod tests {
             assert_eq!(states.files(), [0, 1, 2, 3, 5]);
             [0, 1, 2, 3, 5].map(|entry| states.state(entry))
         };
-        assert_eq!(states(&stored), [Stored, Waiting, Waiting, Waiting, Withdrawn]);
+        assert_eq!(states(&stored), [Waiting, Waiting, Waiting, Waiting, Withdrawn]);
         stored.extend([1, small.start]);
-        assert_eq!(states(&stored), [Stored, Moving(0.25), Stored, Stored, Withdrawn]);
+        assert_eq!(states(&stored), [Waiting, Moving(0.25), Stored, Stored, Withdrawn]);
         stored.insert_range(0..9);
         assert_eq!(states(&stored), [Stored, Stored, Stored, Stored, Withdrawn]);
     }

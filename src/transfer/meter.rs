@@ -76,9 +76,17 @@ impl Meter {
     fn is_enough_after_first(&self, now: Instant) -> bool {
         let looked_back = now - self.recent[1].0;
         let moments = self.recent.iter().skip(1);
-        let arrivals =
-            moments.clone().zip(moments.skip(1)).filter(|((_, before), (_, bytes))| bytes > before);
-        looked_back >= WINDOW && (arrivals.count() >= ARRIVALS || looked_back >= LONGEST_WINDOW)
+        let steps = moments.clone().zip(moments.skip(1)).filter(|((_, before), (_, bytes))| bytes > before);
+        let arrivals: Vec<Instant> = steps.map(|(_, (then, _))| *then).collect();
+        // What has not come for far longer than it took before has stopped.
+        let has_stopped = match arrivals[..] {
+            [first, .., last] => {
+                let gap = (last - first) / (arrivals.len() - 1) as u32;
+                now - last > 3 * gap.max(Duration::from_secs(1))
+            }
+            _ => false,
+        };
+        looked_back >= WINDOW && (arrivals.len() >= ARRIVALS || has_stopped || looked_back >= LONGEST_WINDOW)
     }
 
     fn expect_end(&mut self, total: Option<u64>, now: Instant, started: Instant) {
@@ -257,5 +265,17 @@ mod tests {
         let later = start + Duration::from_mins(4);
         meter.note(11 * 262_144, Some(100 * 262_144), later);
         assert!(meter.speed(later) < 10_000.0, "what has stopped has no speed");
+    }
+
+    /// Catches a fast transfer that seems to go on for a minute after it has stopped.
+    #[test]
+    fn what_has_stopped_soon_has_no_speed() {
+        let (mut meter, start) = (Meter::new(), Instant::now());
+        let (mut now, bytes) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
+        for _ in 0..80 {
+            now += Duration::from_millis(100);
+            meter.note(bytes, Some(1000 * MB), now);
+        }
+        assert!(meter.speed(now) < 0.05 * (10 * MB) as f64, "{}", meter.speed(now));
     }
 }

@@ -35,7 +35,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::model", "FACE"),
     ("app::theme", ""),
     ("app::words", "settings transfer::show units"),
-    ("app::desktop", "FACE app::model app::words platform::programs platform::rename_new"),
+    (
+        "app::desktop",
+        "FACE app::model app::words platform::mount platform::name_text platform::open_folder platform::os_name platform::programs",
+    ),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),
     ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),

@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use x11rb::{
@@ -14,10 +15,13 @@ use x11rb::{
 use crate::{
     client::{Atoms, Client},
     display::Display,
-    until,
+    within,
 };
 
-/// The text on the clipboard.
+/// How long an owner of the clipboard has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The text on the clipboard; `None` if it has no owner, or one that ended when it was asked and so never answers.
 pub fn text(display: &Display) -> Option<String> {
     let client = Client::connect(&display.name);
     let (window, atoms) = (client.unseen_window(), &client.atoms);
@@ -26,12 +30,10 @@ pub fn text(display: &Display) -> Option<String> {
         .convert_selection(window, atoms.CLIPBOARD, atoms.UTF8_STRING, atoms.TEST_PROPERTY, CURRENT_TIME)
         .unwrap();
     client.connection.flush().unwrap();
-    let property = until("an answer from the owner of the clipboard", || {
-        match client.connection.poll_for_event().unwrap() {
-            Some(Event::SelectionNotify(notify)) => Some(notify.property),
-            _ => None,
-        }
-    });
+    let property = within(ANSWER, || match client.connection.poll_for_event().unwrap() {
+        Some(Event::SelectionNotify(notify)) => Some(notify.property),
+        _ => None,
+    })?;
     (property != NONE).then(|| String::from_utf8(client.property(window, property).unwrap().value).unwrap())
 }
 

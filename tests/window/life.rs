@@ -84,10 +84,11 @@ fn closing_asks_first_while_a_code_waits_and_nothing_while_none_does() {
     window.ended().exits(0);
 }
 
+const TEXT: &str = "a text that outlives its window";
+
 /// Receives a text and copies it with the button under it.
 fn copy_a_text(window: &Program<'_>, display: &Display, site: &Site) {
     const COPY: (f32, f32) = (0.1, 0.72);
-    const TEXT: &str = "a text that outlives its window";
     let mut sending = site.send(&["--text", TEXT]);
     window.type_code(&sending.code());
     window.accept();
@@ -103,10 +104,10 @@ fn a_copied_text_outlives_the_window_until_something_else_is_copied() {
     let (display, site) = (Display::start(), Site::new());
     let mut window = Program::start(&display, &site.server);
     copy_a_text(&window, &display, &site);
-    let before = display.picture();
     window.close();
-    until("a screen without the window", || (display.picture() != before).then_some(()));
-    assert_eq!(clipboard::text(&display).as_deref(), Some("a text that outlives its window"));
+    until("a screen without the window", || display.client.window_of(window.id()).is_none().then_some(()));
+    // For a moment the window doesn't hand it out any more, and the program not yet.
+    until("the text on the clipboard", || (clipboard::text(&display)? == TEXT).then_some(()));
     assert!(window.is_running(), "without a clipboard manager, the program has to hand out the text itself");
     let _copied = Copied::files(&display, "file:///a\r\n".to_owned());
     window.ended().exits(0);
@@ -120,7 +121,7 @@ fn a_clipboard_manager_takes_over_what_was_copied() {
     copy_a_text(&window, &display, &site);
     window.close();
     window.ended().exits(0);
-    assert_eq!(clipboard::text(&display).as_deref(), Some("a text that outlives its window"));
+    assert_eq!(clipboard::text(&display).as_deref(), Some(TEXT));
 }
 
 #[test]

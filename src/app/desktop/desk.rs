@@ -153,7 +153,6 @@ impl Job {
         match self {
             Self::BuildTree(id, _) | Self::Recognise(id, _) => BrokenJob::Tree(*id),
             Self::Discard { .. } => BrokenJob::Discard,
-            Self::Relocate { id, .. } => BrokenJob::Relocate(*id),
             _ => BrokenJob::Other,
         }
     }
@@ -166,8 +165,6 @@ pub(in crate::app) enum BrokenJob {
     Tree(TaskId),
     /// What an interrupted transfer left may still be there, at least in part.
     Discard,
-    /// What this transfer has brought may be at its old place or the new one.
-    Relocate(TaskId),
     /// Nothing.
     Other,
 }
@@ -277,7 +274,6 @@ impl Desk {
             outbox: outbox.clone(),
             awake: None,
             pictures: None,
-            moving: Vec::new(),
             #[cfg(target_os = "linux")]
             tray: None,
             #[cfg(target_os = "linux")]
@@ -337,8 +333,6 @@ struct Worker {
     awake: Option<keepawake::KeepAwake>,
     /// Where pictures from the clipboard are kept until the window closes.
     pictures: Option<tempfile::TempDir>,
-    /// What moves to other folders, which may take long where these are on other disks.
-    moving: Vec<JoinHandle<()>>,
     #[cfg(target_os = "linux")]
     tray: Option<TrayIcon>,
     #[cfg(target_os = "linux")]
@@ -354,10 +348,6 @@ impl Worker {
             if let Err(report) = catch(|| self.work(job)) {
                 self.outbox.send(DeskOutcome::Broke { job: broken, report });
             }
-        }
-        for moving in self.moving {
-            // It catches its own panics.
-            let _ = moving.join();
         }
     }
 
@@ -389,7 +379,10 @@ impl Worker {
                 let discarded = self.stores.unfinished.discard(&id);
                 self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
-            Job::Relocate { id, paths, folder } => self.relocate(id, paths, folder),
+            Job::Relocate { id, paths, folder } => {
+                let relocated = relocate(&paths, &folder);
+                self.outbox.send(DeskOutcome::Relocated { id, folder, relocated });
+            }
             Job::Open(path) => self.open(path),
             Job::Reveal(path) => self.opened(self.reveal(&path), path),
             #[cfg(target_os = "linux")]
@@ -437,21 +430,6 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
         }
-    }
-
-    /// Moves what a transfer has brought, beside the other jobs.
-    fn relocate(&mut self, id: TaskId, paths: Vec<PathBuf>, folder: PathBuf) {
-        self.moving.retain(|moving| !moving.is_finished());
-        let outbox = self.outbox.clone();
-        let work = move || {
-            let outcome = match catch(|| relocate(&paths, &folder)) {
-                Ok(relocated) => DeskOutcome::Relocated { id, folder, relocated },
-                Err(report) => DeskOutcome::Broke { job: BrokenJob::Relocate(id), report },
-            };
-            outbox.send(outcome);
-        };
-        let thread = thread::Builder::new().name("moving".to_owned()).spawn(work);
-        self.moving.push(thread.expect("the system has room for a thread"));
     }
 
     fn look_at_people(&self, changed: Result<(), PeopleError>) {
@@ -642,7 +620,6 @@ mod tests {
             outbox,
             awake: None,
             pictures: None,
-            moving: Vec::new(),
             #[cfg(target_os = "linux")]
             tray: None,
             #[cfg(target_os = "linux")]

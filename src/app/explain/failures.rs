@@ -354,6 +354,7 @@ pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
         K::InvalidFilename => "cause-name",
         K::FileTooLarge => "cause-too-large",
         K::ResourceBusy | K::ExecutableFileBusy => "cause-busy",
+        K::CrossesDevices => "cause-other-disk",
         // There are no better words for it than the system's.
         _ => return words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())]),
     })

@@ -18,7 +18,7 @@ use crate::{
     code::{CodePhrase, Invite},
     engine::{
         CallState, Connection, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept, Notice, Offer,
-        OnlineState, PairId, PeerName, Progress, Report, TaskId, TransferError,
+        OnlineState, PairId, PeerName, Phase, Progress, Report, TaskId, TransferError,
     },
     history::{Direction, PastKind},
     net::client::RelayAddress,
@@ -214,8 +214,6 @@ pub(in crate::app) struct Card {
     /// Which of its texts was copied last, and when.
     pub(in crate::app) copied: Option<(Copied, Instant)>,
     pub(in crate::app) is_cancelling: bool,
-    /// Whether what has arrived is on its way to another folder.
-    pub(in crate::app) is_relocating: bool,
     snapshots: Option<watch::Receiver<Progress>>,
     /// How far each file has come, while the user looks at that.
     pub(in crate::app) file_list: FileList,
@@ -281,7 +279,6 @@ impl Card {
             folds: Folds::default(),
             copied: None,
             is_cancelling: false,
-            is_relocating: false,
             snapshots: None,
             file_list: FileList::default(),
         }
@@ -302,7 +299,8 @@ impl Card {
             Connection::Up => None,
             Connection::LookingForRelay | Connection::LookingForPeer => Some(self.lost_since.unwrap_or(now)),
         };
-        if self.is_moving() {
+        // What an earlier transfer left is no speed of this one.
+        if self.is_moving() && self.progress.phase != Phase::OpeningLanes {
             self.meter.note(self.progress.bytes, self.progress.total_bytes, now);
         } else {
             self.meter.rest();
@@ -448,6 +446,7 @@ impl Card {
     /// Takes the end of the transfer.
     pub(in crate::app) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
         self.tick(now);
+        self.file_list = FileList::default();
         self.snapshots = None;
         self.end = Some(match ended {
             Ok(report) => CardEnd::Done(report),

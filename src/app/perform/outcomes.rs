@@ -106,7 +106,6 @@ impl Window {
     fn relocate(&mut self, id: TaskId, folder: PathBuf) {
         let Some(card) = self.state.card(id).filter(|card| card.can_relocate()) else { return };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
-        card.is_relocating = true;
         self.desk.ask(Job::Relocate { id, paths, folder });
     }
 
@@ -114,11 +113,10 @@ impl Window {
         if let Some(cause) = &problem {
             self.state.tell(Tone::Warning, explain::not_relocated(&self.words, cause));
         }
-        // Where nothing was moved, everything is where it was.
-        let folder = Some(folder).filter(|folder| places.iter().any(|place| place.starts_with(folder)));
         let Some(card) = self.state.card(id) else { return };
-        card.is_relocating = false;
-        if let (Some(folder), Some(CardEnd::Done(report))) = (folder, &mut card.end) {
+        if let Some(CardEnd::Done(report)) = &mut card.end {
+            // Where something has stayed, the old folder is still where the rest is looked for.
+            let folder = if problem.is_none() { folder } else { report.folder.clone().unwrap_or(folder) };
             (report.folder, report.placed) = (Some(folder.clone()), places.clone());
             if let Some(history) = card.history {
                 self.state.history.relocate(history, folder, places);
@@ -146,7 +144,6 @@ impl Window {
         match job {
             BrokenJob::Tree(id) => self.state.not_built(id),
             BrokenJob::Discard => self.list_unfinished(),
-            BrokenJob::Relocate(id) => self.change(id, |card| card.is_relocating = false),
             BrokenJob::Other => {}
         }
     }

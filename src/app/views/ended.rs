@@ -153,9 +153,7 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         copy_report_ui(ui, card, view);
     });
-    if card.is_relocating {
-        small(ui, &view.say("moving-to"));
-    } else if let Some((folder, _)) = placed {
+    if let Some((folder, _)) = placed {
         small(ui, &view.words.tell("saved-in", &[("folder", shown_path(folder).into())]));
     }
 }

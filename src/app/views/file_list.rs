@@ -1,6 +1,6 @@
 //! The files of a running transfer, a row for each, with how far each has come.
 
-use eframe::egui::{Color32, Label, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
+use eframe::egui::{Color32, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 use super::{View, card_parts::sign_of};
 use crate::{
@@ -75,15 +75,15 @@ fn file_ui(ui: &mut Ui, entry: &Entry, state: FileState, view: &View<'_>) {
     let args = [("percent", percent.into()), ("size", view.words.bytes(entry.size()).into())];
     let said = view.words.tell(key, &args);
     let right = |ui: &mut Ui| {
-        if let FileState::Waiting = state {
-            small(ui, &said);
-        } else {
-            line(ui, &said, plain(size::SMALL), ink);
-        }
+        line(ui, &said, plain(size::SMALL), ink);
     };
     row_of_words(ui, ROW, right, |ui| {
-        let name = Shown(entry.path.as_str()).to_string();
+        let name = Shown(entry.path.name()).to_string();
         icon(ui, sign.unwrap_or_else(|| sign_of(&name)), 15.0, sign.map_or(p.muted, |_| ink));
-        ui.add(Label::new(name).truncate());
+        // The name has room before the folder that it is in.
+        line(ui, &name, plain(size::BODY), p.text);
+        if let Some(folder) = entry.path.parent() {
+            small(ui, &Shown(folder.as_str()).to_string());
+        }
     });
 }

@@ -32,8 +32,9 @@ use crate::{
 
 /// Height of a row of the tree, in points.
 const ROW: f32 = 28.0;
-/// Height of a row while pictures are shown, and the side of a picture in it.
+/// Height of a row while pictures are shown, in points.
 const TALL_ROW: f32 = 56.0;
+/// Side of a picture in a row, in points.
 const PICTURE: f32 = 48.0;
 /// Side of the picture of a single file, in points.
 const LARGE_PICTURE: f32 = 128.0;
@@ -83,7 +84,12 @@ pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut Vie
     let name = view.say("picture");
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     match sheet.pictures.get(0) {
-        Some(thumbnail) => view.textures.draw(ui, (card.id, 0), thumbnail, place),
+        Some(thumbnail) => {
+            // It begins where everything else does.
+            let width = (thumbnail.size()[0] as f32).min(LARGE_PICTURE);
+            let left = Rect::from_min_size(place.min, vec2(width, LARGE_PICTURE));
+            view.textures.draw(ui, (card.id, 0), thumbnail, left);
+        }
         None => paint_icon(ui, Icon::Image, place.center(), 32.0, palette(ui).muted),
     }
     if sheet.pictures.asks_for(&[0]) {
@@ -107,18 +113,14 @@ fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, is_long: bool,
     let pictures = view.say(if are_shown { "hide-pictures" } else { "show-pictures" });
     let mut did = None;
     let right = |ui: &mut Ui| {
-        let actions = [
-            (&pictures, SheetAction::ShowPictures(!are_shown)),
+        let of_pictures =
+            sheet.pictures.are_there().then_some((&pictures, SheetAction::ShowPictures(!are_shown)));
+        let of_long_ones = [
             (&sort, SheetAction::Sort(order)),
             (&all, SheetAction::TickAll(true)),
             (&none, SheetAction::TickAll(false)),
         ];
-        for (text, action) in actions {
-            let is_due =
-                if let SheetAction::ShowPictures(_) = action { sheet.pictures.are_there() } else { is_long };
-            if !is_due {
-                continue;
-            }
+        for (text, action) in of_pictures.into_iter().chain(of_long_ones.into_iter().filter(|_| is_long)) {
             ui.add_space(space::XS);
             // A search that finds nothing leaves nothing to tick.
             ui.add_enabled_ui(!tree.rows().is_empty(), |ui| {
@@ -191,13 +193,7 @@ fn rows_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
                 let y = top + (row as f32 - range.start as f32) * height;
                 ui.scroll_to_rect(Rect::from_x_y_ranges(width, y..=y + height), None);
             }
-            see_pictures(
-                card,
-                sheet,
-                tree,
-                &rows[range.start.min(rows.len())..range.end.min(rows.len())],
-                view,
-            );
+            see_pictures(card, sheet, tree, rows.get(range.clone()).unwrap_or_default(), view);
             for number in range {
                 let Some(node) = rows.get(number).copied() else { continue };
                 let place = RowPlace { list: id, number, node, is_at: cursor == Some(number), height };

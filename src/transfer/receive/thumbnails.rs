@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     protocol::{
-        manifest::{Entry, Manifest, OfferKind},
+        manifest::Manifest,
         peer::FromReceiver,
         thumbnail::{MAX_THUMBNAILS, Thumbnail},
     },
@@ -46,9 +46,7 @@ impl ThumbnailQuestions {
         let mut wanted = Vec::new();
         for entry in self.in_sight.borrow_and_update().iter().copied() {
             let has_room = self.open.len() < OPEN && self.asked.len() < MAX_THUMBNAILS as usize;
-            let listed = self.manifest.entries().get(entry as usize);
-            let is_file = self.manifest.kind() == OfferKind::Files && listed.is_some_and(Entry::is_file);
-            if has_room && is_file && self.asked.insert(entry) {
+            if has_room && self.manifest.file(entry).is_some() && self.asked.insert(entry) {
                 self.open.insert(entry);
                 wanted.push(entry);
             }

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     panics::{Blocking, spawn_blocking},
-    protocol::manifest::{Entry, Manifest, OfferKind},
+    protocol::manifest::{Entry, Manifest},
     transfer::{
         error::Misbehaviour,
         fingerprint::hash_as,
@@ -75,9 +75,7 @@ impl Inquiry {
         message: &'static str,
     ) -> Result<(), Misbehaviour> {
         for entry in entries {
-            let listed = manifest.entries().get(*entry as usize).filter(|entry| entry.is_file());
-            let listed = listed.filter(|_| manifest.kind() == OfferKind::Files);
-            let size = listed.map(Entry::size).ok_or(Misbehaviour::UnknownEntry)?;
+            let size = manifest.file(*entry).map(Entry::size).ok_or(Misbehaviour::UnknownEntry)?;
             if !self.asked.insert((*entry).into()) {
                 return Err(Misbehaviour::OutOfTurn(message));
             }

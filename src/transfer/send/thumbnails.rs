@@ -6,15 +6,20 @@ use std::{collections::VecDeque, future};
 use crate::{
     panics::{Blocking, spawn_blocking},
     protocol::{
-        manifest::{Entry, Manifest, OfferKind},
+        manifest::Manifest,
         thumbnail::{MAX_THUMBNAILS, Thumbnail},
     },
-    transfer::{
-        error::Misbehaviour,
-        plan::blocks::BlockSet,
-        source::{outgoing::Content, picture::thumbnail},
-    },
+    transfer::{error::Misbehaviour, plan::blocks::BlockSet, source::outgoing::Content},
 };
+
+#[cfg(feature = "gui")]
+use crate::transfer::source::picture::thumbnail;
+
+/// A program without a window has no decoders, and so no thumbnail of anything.
+#[cfg(not(feature = "gui"))]
+fn thumbnail(_: &crate::transfer::source::scan::Origin) -> Option<Thumbnail> {
+    None
+}
 
 /// What one receiver has asked for. A file that is being decoded when this is dropped is decoded to its end, for nobody.
 #[derive(Default)]
@@ -34,10 +39,7 @@ impl ThumbnailRequests {
         message: &'static str,
     ) -> Result<(), Misbehaviour> {
         for entry in entries {
-            let listed = manifest.entries().get(*entry as usize);
-            if manifest.kind() != OfferKind::Files || !listed.is_some_and(Entry::is_file) {
-                return Err(Misbehaviour::UnknownEntry);
-            }
+            manifest.file(*entry).ok_or(Misbehaviour::UnknownEntry)?;
             if self.asked.len() >= MAX_THUMBNAILS.into() || !self.asked.insert((*entry).into()) {
                 return Err(Misbehaviour::OutOfTurn(message));
             }

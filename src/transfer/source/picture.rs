@@ -3,60 +3,60 @@
 //!
 //! All functions here block on the disk and the processor.
 
-#[cfg(feature = "gui")]
 use std::{
-    fs::File,
-    io::{BufReader, Read},
+    fs::{self, File, Metadata},
+    io::{BufReader, Cursor, Read},
+    sync::Mutex,
 };
 
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
+
 use super::scan::Origin;
-use crate::protocol::thumbnail::Thumbnail;
-#[cfg(feature = "gui")]
-use crate::{panics, protocol::thumbnail::MAX_SIDE, transfer::fingerprint::Fingerprint};
+use crate::{
+    panics,
+    protocol::thumbnail::{MAX_SIDE, Thumbnail},
+    sync::lock,
+    transfer::fingerprint::Fingerprint,
+};
 
 /// Largest file that is read for a thumbnail, in bytes: more than cameras write, and read in a second.
-#[cfg(feature = "gui")]
 const MAX_FILE: u64 = 64 * 1024 * 1024;
-/// Most memory for one picture, in bytes: enough for 80 megapixels.
-#[cfg(feature = "gui")]
-const MAX_MEMORY: u64 = 256 * 1024 * 1024;
+/// Most memory for one picture, in bytes, with what its decoder needs: enough for 60 megapixels.
+const MAX_MEMORY: u64 = 540_000_000;
+/// Whose turn it is to decode a picture.
+static TURN: Mutex<()> = Mutex::new(());
 /// Longest side of a picture in pixels.
-#[cfg(feature = "gui")]
 const MAX_PICTURE_SIDE: u32 = 30_000;
 
 /// A thumbnail of the picture at `origin`. `None` if there is no longer the file that was listed, if it is no JPEG, PNG, WebP or GIF,
-/// if it is damaged or too large, and in programs without the window, which have no decoders.
-#[cfg(not(feature = "gui"))]
-pub(crate) fn thumbnail(_: &Origin) -> Option<Thumbnail> {
-    None
-}
-
-/// A thumbnail of the picture at `origin`. `None` if there is no longer the file that was listed, if it is no JPEG, PNG, WebP or GIF,
 /// or if it is damaged or too large.
-#[cfg(feature = "gui")]
 pub(crate) fn thumbnail(origin: &Origin) -> Option<Thumbnail> {
+    let is_it =
+        |metadata: &Metadata| Fingerprint::of(metadata) == origin.fingerprint && metadata.len() <= MAX_FILE;
+    // What has become a pipe would never open.
+    fs::metadata(&origin.path).ok().filter(is_it)?;
     let file = File::open(&origin.path).ok()?;
-    let metadata = file.metadata().ok()?;
-    if Fingerprint::of(&metadata) != origin.fingerprint || metadata.len() > MAX_FILE {
-        return None;
-    }
+    file.metadata().ok().filter(is_it)?;
     let mut bytes = Vec::new();
     BufReader::new(file).take(MAX_FILE).read_to_end(&mut bytes).ok()?;
-    // A fault in a decoder costs one thumbnail, and not the transfer.
+    // One at a time, however many receivers ask. A fault in a decoder costs one thumbnail, and not the transfer.
+    let _turn = lock(&TURN);
     panics::catch(|| small(&bytes)).ok()?
 }
 
 /// The picture in these bytes, made small.
-#[cfg(feature = "gui")]
 fn small(bytes: &[u8]) -> Option<Thumbnail> {
-    use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
-
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
     limits.max_alloc = Some(MAX_MEMORY);
-    let mut reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     reader.limits(limits);
     let mut decoder = reader.into_decoder().ok()?;
+    // Of the limits, only those of the sides have been checked so far. A progressive JPEG takes twice as much again for its
+    // coefficients.
+    if decoder.total_bytes().saturating_mul(3) > MAX_MEMORY {
+        return None;
+    }
     // Cameras store how they were held, and not the picture as it was seen.
     let orientation = decoder.orientation().ok()?;
     let picture = DynamicImage::from_decoder(decoder).ok()?;
@@ -73,7 +73,7 @@ fn small(bytes: &[u8]) -> Option<Thumbnail> {
     Thumbnail::new(u16::try_from(on_white.width()).ok()?, on_white.into_raw()).ok()
 }
 
-#[cfg(all(test, feature = "gui"))]
+#[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
 
@@ -133,11 +133,32 @@ mod tests {
         // A header that asks for 30,000 by 30,000 pixels, of which there are none.
         let mut bomb = bytes.clone();
         bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+        // A JPEG of a few hundred bytes that says it has 20,000 by 20,000 pixels.
+        let mut large = Vec::new();
+        let small = image::DynamicImage::from(picture(64, 64)).into_rgb8();
+        image::codecs::jpeg::JpegEncoder::new(&mut large).encode_image(&small).unwrap();
+        let at = large.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        large[at + 5..at + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
         let mut damaged = bytes.clone();
         damaged[60] ^= 0xff;
-        for bad in [&b""[..], b"text", &bytes[..40], &bomb, &damaged] {
+        for bad in [&b""[..], b"text", &bytes[..40], &bomb, &large, &damaged] {
             fs::write(&path, bad).unwrap();
             assert_eq!(thumbnail(&origin(&path)), None);
+        }
+        #[cfg(unix)]
+        {
+            let before = origin(&path);
+            fs::remove_file(&path).unwrap();
+            rustix::fs::mknodat(
+                rustix::fs::CWD,
+                &path,
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::RWXU,
+                0,
+            )
+            .unwrap();
+            assert_eq!(thumbnail(&before), None, "a pipe that nobody writes to holds nothing up");
+            fs::remove_file(&path).unwrap();
         }
         fs::write(&path, &bytes).unwrap();
         let before = origin(&path);
