@@ -19,6 +19,7 @@ mod relays;
 mod sending;
 mod signals;
 mod tasks;
+mod typed_code;
 mod waiting;
 
 use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
@@ -31,16 +32,15 @@ use command::Ids;
 pub use self::{
     command::{Command, PATIENCE, ReceiveOrder, SendOrder, TaskId, WaitOrder},
     event::{CallState, Called, Event, Presence},
+    typed_code::{TypedCode, read_code},
 };
 
 #[cfg(feature = "croc")]
 pub use self::command::CrocReceiveOrder;
 #[cfg(feature = "croc")]
 pub use crate::{
-    croc::code::{
-        Certainty, CrocCode, FoundCode, USUAL_PASSWORD, USUAL_PORT, Version as CrocVersion, find as find_croc,
-    },
-    transfer::receive::croc::meeting::CrocPlace,
+    croc::code::{CrocCode, FoundCode, USUAL_PORT as USUAL_CROC_PORT, find as find_croc},
+    transfer::croc_places::{CrocRelay, CrocSearch},
 };
 pub use crate::{
     crypto::{KnownPair, PairId, PairKey, Side},

@@ -5,6 +5,7 @@
 //! Keys that this version doesn't know are written back as they were, so that an older program keeps the settings of a newer
 //! one.
 
+mod croc;
 mod fields;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::{
         send::MAX_RECEIVERS,
     },
 };
+pub use croc::CrocSettings;
 use fields::{Fields, typed};
 
 /// The name of the file in its folder.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub internet_told: bool,
     /// Whether the window has gone through its first steps with the user.
     pub first_steps_done: bool,
+    /// How transfers with users of croc are done.
+    pub croc: CrocSettings,
     /// The relay that the window can run.
     pub host: HostRelay,
     /// The proxy through which relays are reached.
@@ -321,6 +325,7 @@ impl Settings {
             iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
             internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
             first_steps_done: fields.switch("first_steps_done").unwrap_or(usual.first_steps_done),
+            croc: fields.inner("croc").map_or(usual.croc, CrocSettings::read),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             proxy: fields.parsed("proxy", Expected::Proxy).unwrap_or_default(),
             name: fields.parsed("name", Expected::ComputerName),
@@ -366,6 +371,7 @@ impl Default for Settings {
             iroh_relays: Vec::new(),
             internet_told: false,
             first_steps_done: false,
+            croc: CrocSettings::default(),
             host: HostRelay::default(),
             proxy: ProxyChoice::default(),
             name: None,
@@ -399,9 +405,14 @@ impl SavedRelay {
     }
 
     fn read(mut fields: Fields<'_>) -> Option<Self> {
-        let address = fields.required("address", Expected::Address)?;
+        let address = fields.required_as("address", Expected::Address, |text| text.parse().ok())?;
+        Some(Self::read_at(address, fields))
+    }
+
+    /// The relay at this address with what else the fields say.
+    fn read_at(address: RelayAddress, mut fields: Fields<'_>) -> Self {
         let (password, name) = (fields.text("password").map(AccessPassword::from), fields.text("name"));
-        Some(Self { address, password, name, other: fields.rest() })
+        Self { address, password, name, other: fields.rest() }
     }
 }
 

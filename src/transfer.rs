@@ -11,6 +11,8 @@
 //! - [`lanes`]: the connections that carry blocks
 //! - [`send`], [`receive`]: the two sides
 
+#[cfg(feature = "croc")]
+pub mod croc_places;
 pub mod error;
 pub(crate) mod file_states;
 pub(crate) mod fingerprint;

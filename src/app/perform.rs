@@ -39,7 +39,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    engine::{Command, TaskId, TransferError},
+    engine::{Command, TaskId, TransferError, find_croc},
     panics::PanicReport,
     sync::lock,
 };
@@ -212,7 +212,11 @@ impl Window {
         let (started_with, recipient) = (card.started_with.clone(), card.recipient());
         self.state.cards.retain(|card| card.id != id);
         match started_with {
-            StartedWith::Code { code, server } => self.receive_with(code, server),
+            StartedWith::Code { code, server } => {
+                let croc = find_croc(&code.to_string()).filter(|_| server.is_none());
+                self.receive_with(code, server, croc);
+            }
+            StartedWith::Croc(found) => self.receive_croc(found),
             StartedWith::Invitation | StartedWith::Call(_) => {}
             other => self.send(other, recipient),
         }
@@ -265,7 +269,15 @@ impl Window {
     /// Puts the code of a failed receive into the code field, with the keyboard where the slip is likely to be.
     fn correct_code(&mut self, ctx: &Context, id: TaskId) {
         let Some(card) = self.state.card(id) else { return };
-        let StartedWith::Code { code, server } = card.started_with.clone() else { return };
+        let (code, server) = match card.started_with.clone() {
+            StartedWith::Code { code, server } => (code, server),
+            StartedWith::Croc(found) => {
+                self.state.offered_code = None;
+                self.state.field.correct_croc(found);
+                return self.focus_code(ctx);
+            }
+            _ => return,
+        };
         let is_found = matches!(
             card.end,
             Some(CardEnd::Failed(TransferError::WrongCode { .. } | TransferError::OnlyStrangers { .. }))

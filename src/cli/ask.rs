@@ -5,7 +5,10 @@ use std::io::{self, IsTerminal};
 use tokio::task::spawn_blocking;
 
 use super::{interrupts::Interrupts, output, report::sentence};
-use crate::code::{self, CodeError, CodePhrase, Invite};
+use crate::{
+    code::{CodeError, CodePhrase, Invite},
+    engine::TypedCode,
+};
 
 /// How often the code is asked for. A user who has no code by then has to look for it first.
 const MOST_TRIES: usize = 5;
@@ -24,31 +27,19 @@ impl From<CodeError> for NoCode {
     }
 }
 
-/// A code that was given or typed.
-pub(super) enum GivenCode<T> {
-    /// One of Caiman's.
-    Caiman(Invite),
-    /// One of another program's.
-    Other(T),
-}
-
-/// The code that was `given` on the command line or in the environment, or else the one that the user types. `recognise` tells what is
-/// another program's.
-pub(super) async fn for_code<T>(
+/// The code that was `given` on the command line or in the environment, or else the one that the user types, as `read` reads it.
+pub(super) async fn for_code(
     given: Option<String>,
-    recognise: impl Fn(&str) -> Option<T>,
+    read: impl Fn(&str) -> Result<TypedCode, CodeError>,
     interrupts: &mut Interrupts,
-) -> Result<GivenCode<T>, NoCode> {
+) -> Result<TypedCode, NoCode> {
     if !io::stdin().is_terminal() {
         let text = match given {
             Some(text) => text,
             // If the line can't be read, the code is empty and is refused with a message.
             None => line(String::new(), interrupts).await?.unwrap_or_default(),
         };
-        return match recognise(&text) {
-            Some(other) => Ok(GivenCode::Other(other)),
-            None => Ok(GivenCode::Caiman(code::parse_any(&text)?)),
-        };
+        return Ok(read(&text)?);
     }
     let is_given = given.is_some();
     let mut next = given;
@@ -59,11 +50,8 @@ pub(super) async fn for_code<T>(
             None => line("Code: ".to_owned(), interrupts).await?.ok_or(NoCode::Ended)?,
         };
         tries += 1;
-        if let Some(other) = recognise(&text) {
-            return Ok(GivenCode::Other(other));
-        }
-        let error = match code::parse_any(&text) {
-            Ok(invite) => return Ok(GivenCode::Caiman(invite)),
+        let error = match read(&text) {
+            Ok(typed) => return Ok(typed),
             Err(error) => error,
         };
         if let CodeError::Unknown { word, suggestion: Some(repaired) } = &error
@@ -71,7 +59,7 @@ pub(super) async fn for_code<T>(
         {
             output::line(format_args!("“{word}” is not one of the code words."));
             if is_meant(repaired, interrupts).await? {
-                return Ok(GivenCode::Caiman(Invite::new(repaired.clone(), None)?));
+                return Ok(TypedCode::Caiman(Invite::new(repaired.clone(), None)?));
             }
         } else if is_given && tries == 1 || tries == MOST_TRIES {
             return Err(error.into());

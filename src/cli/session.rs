@@ -10,7 +10,7 @@ use std::{
 use super::croc;
 use super::{
     args::{CommonArgs, PathArg, ReceiveArgs, SendArgs},
-    ask::{self, GivenCode, NoCode},
+    ask::{self, NoCode},
     conversation::{Again, run},
     exit::Exit,
     from_people::{FromPeople, ReceiveOrders},
@@ -21,12 +21,14 @@ use super::{
     server,
     transfer::Policy,
 };
+#[cfg(feature = "croc")]
+use crate::engine::CrocReceiveOrder;
 use crate::{
     code::{self, CodeError, CodePhrase},
     engine::{
         self, CodeChoice, Command, DEFAULT_ITERATIONS, Internet, InvitationChain, Invited, OnConflict,
         OnMerge, Output, PathMode, Payload, PeerName, ReceiveOrder, Registry, SendOrder, TransferError,
-        WaitOrder, check_folder, check_paths,
+        TypedCode, WaitOrder, check_folder, check_paths,
     },
     store::Store,
     transfer::{error::Impossible, show::Shown},
@@ -142,20 +144,15 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         return usage(reporter, &Impossible::Arguments(error).into());
     }
     #[cfg(feature = "croc")]
-    let recognise = |text: &str| croc::recognise(text, &croc_args);
+    let read = |text: &str| croc::read(text, &croc_args);
     #[cfg(not(feature = "croc"))]
-    let recognise = |_: &str| None::<std::convert::Infallible>;
-    let mut of_croc = None;
-    let invite = if from_people {
+    let read = engine::read_code;
+    let typed = if from_people {
         None
     } else {
         let given = (!code.is_empty()).then(|| code.join(" "));
-        match ask::for_code(given, recognise, interrupts).await {
-            Ok(GivenCode::Caiman(invite)) => Some(invite),
-            Ok(GivenCode::Other(found)) => {
-                of_croc = Some(found);
-                None
-            }
+        match ask::for_code(given, read, interrupts).await {
+            Ok(typed) => Some(typed),
             Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
             Err(NoCode::Ended) => return Exit::Cancelled,
         }
@@ -168,17 +165,36 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         return usage(reporter, &nobody_to_ask());
     }
     #[cfg(feature = "croc")]
-    if let Some(found) = of_croc {
-        let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
-        let order = match croc::order(found, &croc_args, (&common, &settings), (&policy, output), &reporter) {
-            Ok(order) => order,
-            Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
-        };
-        let policy = (Policy::Receive(policy), None);
-        return run(reporter, policy, None, interrupts, |id| Command::ReceiveCroc(id, Box::new(order))).await;
-    }
-    #[cfg(not(feature = "croc"))]
-    let _: Option<std::convert::Infallible> = of_croc;
+    let mut also_croc = None;
+    let invite = match typed {
+        None => None,
+        Some(TypedCode::Caiman(invite)) => Some(invite),
+        #[cfg(feature = "croc")]
+        Some(TypedCode::Either(invite, found)) => {
+            // A server that the user names, or a password that the two have agreed on for Caiman, says whose code it is.
+            also_croc = croc::search(found, &croc_args, (&common, &settings))
+                .ok()
+                .filter(|_| common.server.is_none());
+            Some(invite)
+        }
+        #[cfg(feature = "croc")]
+        Some(TypedCode::Croc(found)) => {
+            let remembers = "a sender that has croc can't be remembered; leave out --remember";
+            let search = match croc::search(found, &croc_args, (&common, &settings)) {
+                Ok(_) if policy.remember.is_some() => Err(remembers.to_owned()),
+                search => search,
+            };
+            let search = match search {
+                Ok(search) => search,
+                Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+            };
+            let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
+            let unfinished = Registry::at(Store::unfinished_folder());
+            let order = Box::new(CrocReceiveOrder { search, output, unfinished });
+            let policy = (Policy::Receive(policy), None);
+            return run(reporter, policy, None, interrupts, |id| Command::ReceiveCroc(id, order)).await;
+        }
+    };
     let path_mode = PathMode::from(common.path);
     let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
@@ -209,6 +225,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     };
     let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
     let first = order(code, relays, output, InvitationChain::default());
+    #[cfg(feature = "croc")]
+    let first = ReceiveOrder { croc: also_croc, ..first };
     let again = folder.map(|folder| -> Again {
         Box::new(move |Invited { code, venue, chain }| {
             let relays = venue.relay().cloned().into_iter().collect();
@@ -265,6 +283,8 @@ fn orders(common: &CommonArgs, internet: Option<Internet>, told: Option<PeerName
             unfinished,
             chain,
             name,
+            #[cfg(feature = "croc")]
+            croc: None,
         }
     })
 }

@@ -218,6 +218,12 @@ impl CliTransfer {
             // No code is shown to which this could refer.
             Notice::Online(_) if self.person.is_some() => {}
             Notice::Online(online) => self.show_online(&online),
+            Notice::Croc { version } => {
+                let line = format!(
+                    "The other side has croc {version}, whose code protects less than one of Caiman's."
+                );
+                self.reporter.say(&line, "croc", json!({ "version": version }));
+            }
             Notice::Met(place) => self.show_met(&place),
             Notice::Peer(name) => self.reporter.meet(&name),
             Notice::Unanswered => {

@@ -97,7 +97,7 @@ impl CrocCode {
 
     /// The hosts of croc's public relays at which a croc may wait under this code, and the rooms there. Versions of croc choose
     /// differently, so there are a few.
-    pub fn public_places(&self) -> Vec<(String, Version)> {
+    pub fn public_places(&self, with_v10: bool) -> Vec<(String, Version)> {
         let digest = Sha256::digest(self.0.as_bytes());
         let mut places = Vec::new();
         for count in POOLS {
@@ -108,9 +108,9 @@ impl CrocCode {
                 places.push(place);
             }
         }
-        places.push((SINGLE_RELAY.to_owned(), Version::V10));
-        if !self.is_the_same_for_both() {
-            places.push((SINGLE_RELAY.to_owned(), Version::V11));
+        places.push((SINGLE_RELAY.to_owned(), Version::V11));
+        if with_v10 && !self.is_the_same_for_both() {
+            places.push((SINGLE_RELAY.to_owned(), Version::V10));
         }
         places
     }
@@ -195,11 +195,20 @@ pub struct FoundCode {
     pub certainty: Certainty,
 }
 
+impl FoundCode {
+    /// A code that the user calls croc's.
+    pub fn typed(code: CrocCode) -> Self {
+        Self { code, relay: None, relay_password: None, certainty: Certainty::Certain }
+    }
+}
+
 /// How sure it is that a text is croc's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// Nothing else looks like it: croc's command line or link, three of its words, or its digits and words.
+    /// Nothing else looks like it: croc's command line or link, or three of its words.
     Certain,
+    /// Only a code that the sender of a Caiman has made up looks like it: croc 10's four digits and three words.
+    Likely,
     /// It may be Caiman's as well: four words.
     Possible,
 }
@@ -227,8 +236,11 @@ fn bare(text: &str) -> Option<FoundCode> {
 }
 
 fn certainty(code: &str) -> Option<Certainty> {
-    if three_listed(code).is_some() || is_digits_and_words(code) {
+    if three_listed(code).is_some() {
         return Some(Certainty::Certain);
+    }
+    if is_digits_and_words(code) {
+        return Some(Certainty::Likely);
     }
     match lower_words(code).len() {
         3 | 4 => Some(Certainty::Possible),
@@ -393,7 +405,8 @@ mod tests {
 
     #[test]
     fn public_relays_are_chosen_as_croc_chooses_them() {
-        let hosts = |text| code(text).public_places().into_iter().map(|(host, _)| host).collect::<Vec<_>>();
+        let hosts =
+            |text| code(text).public_places(true).into_iter().map(|(host, _)| host).collect::<Vec<_>>();
         let single = "croc.schollz.com";
         assert_eq!(hosts("acid-acorn-acre"), ["3.getcroc.com", "2.getcroc.com", single]);
         assert_eq!(hosts("poker-hedge-floss"), ["2.getcroc.com", "3.getcroc.com", single, single]);

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "croc")]
+use crate::transfer::croc_places::CrocSearch;
 use crate::{
     code::CodePhrase,
     crypto::KnownPair,
@@ -29,8 +31,6 @@ use crate::{
         source::listing::Payload,
     },
 };
-#[cfg(feature = "croc")]
-use crate::{croc::code::CrocCode, transfer::receive::croc::meeting::CrocPlace};
 
 /// How long a transfer looks for a peer or a relay that it has lost: a day, so that a laptop that is closed overnight comes
 /// back in time.
@@ -140,15 +140,16 @@ pub struct ReceiveOrder {
     pub chain: InvitationChain,
     /// What the sender is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
+    /// Where a sender that has croc may be, if the code may be croc's.
+    #[cfg(feature = "croc")]
+    pub croc: Option<CrocSearch>,
 }
 
 /// What to receive from a sender that has croc, and how.
 #[cfg(feature = "croc")]
 pub struct CrocReceiveOrder {
-    /// The sender's code.
-    pub code: CrocCode,
-    /// The croc relays at which the sender may wait. All are searched at once.
-    pub places: Vec<CrocPlace>,
+    /// The sender's code, and where it may be.
+    pub search: CrocSearch,
     /// Where the received data goes.
     pub output: Output,
     /// The list in which the transfer is entered while it can be resumed.

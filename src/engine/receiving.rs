@@ -32,8 +32,8 @@ pub(super) async fn receive_croc_task(
     end: EndSignals,
     out: Outbox,
 ) {
-    let CrocReceiveOrder { code, places, output, unfinished } = order;
-    let request = CrocRequest { code, places, output, unfinished, active };
+    let CrocReceiveOrder { search, output, unfinished } = order;
+    let request = CrocRequest { search, output, unfinished, active };
     let work = async |context: &Context| Box::pin(receive_croc(request, input, context)).await;
     let ended = transfer(id, &out, end, work).await;
     out.send(Event::Ended(id, ended)).await;
@@ -64,7 +64,13 @@ pub(super) async fn receive_task(
     let search = SearchPlaces { relays, found, internet: internet.clone() };
     let connect = ConnectOptions { patience, path_mode, listen, internet };
     let options = ReceiveOptions { output, lanes, connect, unfinished, chain, name, active };
-    let request = ReceiveRequest { code, search, options };
+    let request = ReceiveRequest {
+        code,
+        search,
+        #[cfg(feature = "croc")]
+        croc: order.croc,
+        options,
+    };
     let receiving = async {
         let work = async |context: &Context| Box::pin(receive(request, input, context)).await;
         transfer(id, &out, end, work).await

@@ -64,11 +64,16 @@ impl<'a> Fields<'a> {
     }
 
     /// Text that is parsed, under a key that must be there.
-    pub(super) fn required<T: FromStr>(&mut self, key: &str, expected: Expected) -> Option<T> {
+    pub(super) fn required_as<T>(
+        &mut self,
+        key: &str,
+        expected: Expected,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         if !self.table.contains_key(key) {
             self.reject(key, expected.clone());
         }
-        self.parsed(key, expected)
+        self.take(key, expected, |value| read(value.as_str()?))
     }
 
     /// The table under a key.

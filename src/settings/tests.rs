@@ -37,12 +37,17 @@ fn everything_set() -> Settings {
     let mut host = HostRelay { port: 9000, start_with_window: true, ..HostRelay::default() };
     host.data_ports = "9001-9003".parse().unwrap();
     host.password = Some("swamp".into());
+    let mut croc_relay = SavedRelay::new("relay.example:9009".parse().unwrap());
+    croc_relay.password = Some("basking".into());
+    let mut croc = CrocSettings::default();
+    (croc.sends, croc.version_10, croc.relays) = (true, false, vec![croc_relay]);
     Settings {
         relays: vec![first, SavedRelay::new("[2001:db8::1]:9".parse().unwrap())],
         internet: false,
         iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
         internet_told: true,
         first_steps_done: true,
+        croc,
         host,
         proxy: "socks5://ada:lovelace@proxy.example:1080".parse().unwrap(),
         name: Some("Ann's \"laptop\"".parse().unwrap()),
@@ -157,6 +162,11 @@ fn each_bad_value_gives_way_to_its_default_and_is_named() {
         ("window_system = 'wayland'", "window_system"),
         ("reduce_motion = true", "reduce_motion"),
         ("window = 'large'", "window"),
+        ("croc = 'on'", "croc"),
+        ("[croc]\nsends = 1", "croc: sends"),
+        ("[croc]\nversion_10 = 'no'", "croc: version_10"),
+        ("[croc]\nrelay = 'relay.example'", "croc: relay"),
+        ("[[croc.relay]]\naddress = '?'", "croc: relay 1: address"),
         ("host = 27001", "host"),
         ("relay = 'relay.example'", "relay"),
         ("[host]\nport = 65536", "host: port"),
@@ -189,6 +199,15 @@ fn a_bad_value_costs_nothing_else() {
 }
 
 #[test]
+fn a_croc_relay_has_crocs_port_unless_another_is_named() {
+    let (settings, bad) = read("[[croc.relay]]\naddress = 'a'\n[[croc.relay]]\naddress = 'b:9'\n");
+    assert!(bad.is_empty(), "{bad:?}");
+    let addresses: Vec<_> = settings.croc.relays.iter().map(|relay| relay.address.to_string()).collect();
+    assert_eq!(addresses, ["a:9009", "b:9"]);
+    assert!(settings.relays.is_empty());
+}
+
+#[test]
 fn empty_text_is_none() {
     let (settings, bad) = read("language = ''\nsave_folder = ''\n[[relay]]\naddress = 'a'\npassword = ''\n");
     assert!(bad.is_empty(), "{bad:?}");
@@ -204,7 +223,7 @@ fn a_message_says_what_to_write_and_repeats_no_password() {
     assert!(said.contains("“relay 1: password” must be text in quotation marks"), "{said}");
     assert!(!said.contains("4711"), "{said}");
     let shown = format!("{:?}", everything_set());
-    assert!(!shown.contains("lagoon") && !shown.contains("swamp"), "{shown}");
+    assert!(["lagoon", "swamp", "basking"].iter().all(|password| !shown.contains(password)), "{shown}");
 }
 
 #[test]

@@ -54,6 +54,11 @@ pub enum Notice {
     Online(OnlineState),
     /// The two sides have found each other.
     Met(MetAt),
+    /// The other side has croc, of this major version: 10 or 11. It comes right before [`Notice::Met`].
+    Croc {
+        /// The version.
+        version: u8,
+    },
     /// What the other side's computer calls itself. It comes at most once after each [`Notice::Met`], before the offer is
     /// reported or answered. Anybody may use any name.
     Peer(PeerName),

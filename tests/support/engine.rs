@@ -507,6 +507,8 @@ impl World {
             unfinished: self.unfinished.clone(),
             chain: InvitationChain::default(),
             name: None,
+            #[cfg(feature = "croc")]
+            croc: None,
         }
     }
 

@@ -144,6 +144,8 @@ impl Stage {
             listen: caiman::engine::ListenOptions::default(),
             unfinished: self.unfinished.clone(),
             name: self.name.clone(),
+            #[cfg(feature = "croc")]
+            croc: None,
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }

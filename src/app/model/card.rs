@@ -17,8 +17,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        CallState, Connection, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept, Notice, Offer,
-        OnlineState, PairId, PeerName, Phase, Progress, Report, TaskId, TransferError,
+        CallState, Connection, FoundCode, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept,
+        Notice, Offer, OnlineState, PairId, PeerName, Phase, Progress, Report, TaskId, TransferError,
     },
     history::{Direction, PastKind},
     net::client::RelayAddress,
@@ -47,6 +47,8 @@ pub(in crate::app) enum StartedWith {
     Text(String),
     /// A code, and the relay if an invite link named one.
     Code { code: CodePhrase, server: Option<RelayAddress> },
+    /// A code of croc, with what else the line or the link around it said.
+    Croc(FoundCode),
     /// The invitation of a sender to whom this window is already connected.
     Invitation,
     /// A person's call, under whose code that person waits.
@@ -161,6 +163,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) online: Option<OnlineState>,
     /// Where the two sides have met.
     pub(in crate::app) met_at: Option<MetAt>,
+    /// The version of croc that the other side has, if it has that.
+    pub(in crate::app) croc: Option<u8>,
     /// What the other computer calls itself, if it has said that.
     pub(in crate::app) peer: Option<PeerName>,
     /// The person at the other end, if it was met as one.
@@ -249,6 +253,7 @@ impl Card {
             internet: None,
             online: None,
             met_at: None,
+            croc: None,
             peer: None,
             person: None,
             call: None,
@@ -336,12 +341,13 @@ impl Card {
                 self.forget_peer();
                 (self.tries_left, self.other_version) = (None, None);
             }
+            Notice::Croc { version } => self.croc = Some(version),
             // A person goes by the name that the user knows.
             Notice::Peer(name) => {
                 self.peer = self.peer.take().filter(|_| self.person.is_some()).or(Some(name));
             }
             Notice::Unanswered => {
-                (self.relay, self.met_at, self.lost_one) = (None, None, true);
+                (self.relay, self.met_at, self.croc, self.lost_one) = (None, None, None, true);
                 self.forget_peer();
             }
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
@@ -520,15 +526,22 @@ impl Card {
     pub(in crate::app) fn typed_code(&self) -> Option<&CodePhrase> {
         match &self.started_with {
             StartedWith::Code { code, .. } => Some(code),
-            StartedWith::Paths(_) | StartedWith::Text(_) | StartedWith::Invitation | StartedWith::Call(_) => {
-                None
-            }
+            _ => None,
+        }
+    }
+
+    /// The words of the code that it was started with, Caiman's or croc's.
+    pub(in crate::app) fn typed_words(&self) -> Option<String> {
+        match &self.started_with {
+            StartedWith::Code { code, .. } => Some(code.to_string()),
+            StartedWith::Croc(found) => Some(found.code.as_str().to_owned()),
+            _ => None,
         }
     }
 
     /// Whether it is a receive that has failed before anything was offered, so that the next attempt takes its place.
     pub(in crate::app) fn is_failed_attempt(&self) -> bool {
-        self.typed_code().is_some()
+        self.typed_words().is_some()
             && self.manifest.is_none()
             && matches!(self.end, Some(CardEnd::Failed(_) | CardEnd::CutOff))
     }
@@ -598,6 +611,7 @@ impl Card {
             }
             StartedWith::Text(_)
             | StartedWith::Code { .. }
+            | StartedWith::Croc(_)
             | StartedWith::Invitation
             | StartedWith::Call(_) => (Vec::new(), 0),
         }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::code::{self, CodeError, CodePhrase, Invite, MIN_PARTS, words};
+use crate::{
+    code::{CodeError, CodePhrase, Invite, MIN_PARTS, words},
+    engine::{CrocCode, FoundCode, TypedCode, read_code},
+};
 
 /// How many completions are offered at once: as many as can be read at a glance.
 const MAX_OFFERED: usize = 5;
@@ -14,6 +17,8 @@ pub(in crate::app) struct CodeField {
     pub(in crate::app) text: String,
     /// The relay that an invite link named, of which only the code stands in the field.
     pub(in crate::app) server: Option<String>,
+    /// The croc code of which the text was put into the field, with what else the line or the link around it said.
+    pub(in crate::app) croc: Option<FoundCode>,
     /// What is to be selected of a text that was put into the field, in characters; an empty range is where the caret
     /// goes.
     pub(in crate::app) selects: Option<Range<usize>>,
@@ -35,6 +40,10 @@ pub(in crate::app) enum Reading {
     Typing,
     /// A code, perhaps with the relay on which its sender is found.
     Code(Invite),
+    /// A code of croc.
+    Croc(FoundCode),
+    /// A code that Caiman and croc may both have.
+    Either(Invite, FoundCode),
     /// A code with a slip in it.
     Slip {
         /// The word that isn't in the list.
@@ -52,8 +61,16 @@ impl CodeField {
         if self.text.trim().is_empty() {
             return Reading::Empty;
         }
-        match code::parse_any(&self.text) {
-            Ok(invite) => Reading::Code(self.to_server(invite)),
+        if let Some(code) = self.croc.as_ref().and_then(|_| CrocCode::new(self.text.trim())) {
+            return Reading::Croc(FoundCode { code, ..self.croc.clone().expect("it was looked at") });
+        }
+        match read_code(&self.text) {
+            Ok(TypedCode::Caiman(invite)) => Reading::Code(self.to_server(invite)),
+            Ok(TypedCode::Either(invite, _)) if self.server.is_some() => {
+                Reading::Code(self.to_server(invite))
+            }
+            Ok(TypedCode::Either(invite, found)) => Reading::Either(invite, found),
+            Ok(TypedCode::Croc(found)) => Reading::Croc(found),
             Err(CodeError::Unknown { word, suggestion: Some(repaired) }) => {
                 Reading::Slip { word: word.to_string(), repaired }
             }
@@ -123,14 +140,14 @@ impl CodeField {
     pub(in crate::app) fn edited(&mut self) {
         (self.chosen, self.is_closed, self.was_tried) = (0, false, false);
         if self.text.trim().is_empty() {
-            self.server = None;
+            (self.server, self.croc) = (None, None);
         }
     }
 
     /// Replaces the text. Of a link, or of any text that contains one code, only the code is put in, and its relay is kept
     /// beside it. The caret goes to the end.
     pub(in crate::app) fn set(&mut self, text: String) {
-        (self.text, self.server) = (text, None);
+        (self.text, self.server, self.croc) = (text, None, None);
         self.take_link();
         let end = self.text.chars().count();
         self.selects = Some(end..end);
@@ -148,12 +165,32 @@ impl CodeField {
         self.selects = Some(if is_found { (behind_second + 1).min(end)..end } else { 0..behind_second });
     }
 
+    /// Puts in a code of croc with which the sender was not found, so that it can be corrected.
+    pub(in crate::app) fn correct_croc(&mut self, found: FoundCode) {
+        self.set(found.code.as_str().to_owned());
+        self.croc = Some(found);
+    }
+
     /// Replaces a link, or another text around one code, with the code. The caret goes to its end.
     pub(in crate::app) fn take_link(&mut self) {
-        let Ok(invite) = code::parse_any(&self.text) else { return };
-        let code = invite.code().to_string();
+        let code = match read_code(&self.text) {
+            Ok(TypedCode::Caiman(invite) | TypedCode::Either(invite, _)) => {
+                let code = invite.code().to_string();
+                if code != self.text {
+                    self.server = invite.server().map(str::to_owned).or(self.server.take());
+                }
+                code
+            }
+            Ok(TypedCode::Croc(found)) => {
+                let code = found.code.as_str().to_owned();
+                if code != self.text {
+                    (self.server, self.croc) = (None, Some(found));
+                }
+                code
+            }
+            Err(_) => return,
+        };
         if code != self.text {
-            self.server = invite.server().map(str::to_owned).or(self.server.take());
             let end = code.chars().count();
             (self.text, self.selects) = (code, Some(end..end));
         }
@@ -183,7 +220,7 @@ mod tests {
         field.take("tulip");
         assert_eq!(field.text, "acid-coyote mustard tulip");
         assert!(field.completions().is_empty());
-        assert!(matches!(field.read(), Reading::Code(_)));
+        assert!(matches!(field.read(), Reading::Either(..)));
     }
 
     #[test]
@@ -234,6 +271,27 @@ mod tests {
         assert_eq!(field.selects, Some(0..11));
         field.correct(&code, None, true);
         assert_eq!((field.selects.clone(), field.server.as_deref()), (Some(12..25), None));
+    }
+
+    #[test]
+    fn a_line_of_croc_shows_its_code_and_keeps_its_relay() {
+        let mut field = CodeField::default();
+        field.set("croc --relay 192.0.2.7:9009 acid-acorn-acre".to_owned());
+        assert_eq!(field.text, "acid-acorn-acre");
+        let Reading::Croc(found) = field.read() else { panic!("the code was not read") };
+        assert_eq!(found.relay.as_deref(), Some("192.0.2.7:9009"));
+        field.text = "acid-acorn-ache".to_owned();
+        field.edited();
+        let Reading::Croc(found) = field.read() else { panic!("the code was not read") };
+        assert_eq!(
+            (found.code.as_str(), found.relay.as_deref()),
+            ("acid-acorn-ache", Some("192.0.2.7:9009"))
+        );
+        field.text.clear();
+        field.edited();
+        assert!(field.croc.is_none(), "the next code has nothing to do with it");
+        field.set("acid acorn acre".to_owned());
+        assert!(matches!(field.read(), Reading::Croc(_)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use crate::{
     engine::{IrohRelay, PeerName, Ports, ProxyChoice},
     net::client::RelayAddress,
-    settings::{SavedRelay, Settings},
+    settings::{CrocSettings, SavedRelay, Settings},
     units::Rate,
 };
 
@@ -19,6 +19,7 @@ pub(in crate::app) enum Page {
     General,
     Internet,
     Relays,
+    Croc,
     Host,
     Advanced,
 }
@@ -32,6 +33,15 @@ pub(in crate::app) struct RelayDraft {
 }
 
 impl RelayDraft {
+    fn of(relay: &SavedRelay) -> Self {
+        let password = relay.password.as_ref();
+        Self {
+            name: relay.name.clone().unwrap_or_default(),
+            address: relay.address.to_string(),
+            password: password.map_or_else(String::new, |password| password.as_str().to_owned()),
+        }
+    }
+
     /// Takes apart the text with which a relay is passed on, if the field of the address holds one.
     pub(in crate::app) fn take_passed_on(&mut self) {
         let Some((address, password)) = read_passed_on(&self.address) else { return };
@@ -42,6 +52,29 @@ impl RelayDraft {
     pub(in crate::app) fn parsed(&self) -> Option<RelayAddress> {
         read_passed_on(&self.address).map(|(address, _)| address).or_else(|| self.address.trim().parse().ok())
     }
+
+    /// The address of a croc relay, if it is a valid one.
+    pub(in crate::app) fn parsed_croc(&self) -> Option<RelayAddress> {
+        CrocSettings::address(&self.address)
+    }
+}
+
+/// Puts the relays of a list into the settings, those with a valid address.
+fn apply_relays(
+    drafts: &[RelayDraft],
+    address: impl Fn(&RelayDraft) -> Option<RelayAddress>,
+    relays: &mut Vec<SavedRelay>,
+) {
+    let old = std::mem::take(relays);
+    relays.extend(drafts.iter().filter_map(|draft| {
+        let address = address(draft)?;
+        // Fields that a newer version wrote for this relay are kept.
+        let known = old.iter().find(|relay| relay.address == address).cloned();
+        let mut relay = known.unwrap_or_else(|| SavedRelay::new(address));
+        relay.name = filled(&draft.name);
+        relay.password = (!draft.password.is_empty()).then(|| draft.password.as_str().into());
+        Some(relay)
+    }));
 }
 
 /// The content of the settings dialog.
@@ -61,6 +94,8 @@ pub(in crate::app) struct SettingsForm {
     pub(in crate::app) name: String,
     /// The addresses of the user's iroh relays, as they are being edited.
     pub(in crate::app) iroh: Vec<String>,
+    /// The user's croc relays, as they are being edited.
+    pub(in crate::app) croc: Vec<RelayDraft>,
     /// The proxy, or `off`; empty for what the environment names.
     pub(in crate::app) proxy: String,
     pub(in crate::app) host_port: String,
@@ -85,18 +120,8 @@ impl SettingsForm {
 
     /// Shows `settings`, and forgets what was half typed.
     pub(in crate::app) fn fill(&mut self, settings: &Settings) {
-        self.relays = settings
-            .relays
-            .iter()
-            .map(|relay| RelayDraft {
-                name: relay.name.clone().unwrap_or_default(),
-                address: relay.address.to_string(),
-                password: relay
-                    .password
-                    .as_ref()
-                    .map_or_else(String::new, |password| password.as_str().to_owned()),
-            })
-            .collect();
+        self.relays = settings.relays.iter().map(RelayDraft::of).collect();
+        self.croc = settings.croc.relays.iter().map(RelayDraft::of).collect();
         self.editing = None;
         self.name = settings.name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned());
         self.iroh = settings.iroh_relays.iter().map(ToString::to_string).collect();
@@ -113,20 +138,8 @@ impl SettingsForm {
 
     /// Puts everything that is valid into `settings`.
     pub(in crate::app) fn apply_to(&self, settings: &mut Settings) {
-        let old = std::mem::take(&mut settings.relays);
-        settings.relays = self
-            .relays
-            .iter()
-            .filter_map(|draft| {
-                let address = draft.parsed()?;
-                // Fields that a newer version wrote for this relay are kept.
-                let known = old.iter().find(|relay| relay.address == address).cloned();
-                let mut relay = known.unwrap_or_else(|| SavedRelay::new(address));
-                relay.name = filled(&draft.name);
-                relay.password = (!draft.password.is_empty()).then(|| draft.password.as_str().into());
-                Some(relay)
-            })
-            .collect();
+        apply_relays(&self.relays, RelayDraft::parsed, &mut settings.relays);
+        apply_relays(&self.croc, RelayDraft::parsed_croc, &mut settings.croc.relays);
         settings.iroh_relays =
             self.iroh.iter().filter_map(|address| address.parse::<IrohRelay>().ok()).collect();
         if let Some(name) = self.parsed_name() {
@@ -215,6 +228,19 @@ impl SettingsForm {
         }
     }
 
+    /// Adds a croc relay without an address.
+    pub(in crate::app) fn add_croc(&mut self) {
+        self.croc.push(RelayDraft::default());
+        self.wants_focus = true;
+    }
+
+    /// Removes a croc relay.
+    pub(in crate::app) fn remove_croc(&mut self, index: usize) {
+        if index < self.croc.len() {
+            self.croc.remove(index);
+        }
+    }
+
     /// Adds an empty relay and opens it for editing.
     pub(in crate::app) fn add_relay(&mut self) {
         self.relays.push(RelayDraft::default());
@@ -285,6 +311,9 @@ mod tests {
         relay.password = Some(" pass word ".into());
         settings.relays = vec![relay];
         settings.name = Some("Ann's laptop".parse().unwrap());
+        let mut croc = SavedRelay::new("relay.example.org:9009".parse().unwrap());
+        croc.password = Some("word".into());
+        settings.croc.relays = vec![croc];
         settings.iroh_relays = vec!["https://relay.example.org".parse().unwrap()];
         settings.proxy = "socks5://ada:p%40ss@proxy.example:1080".parse().unwrap();
         settings.bytes_per_sec = Some(1_500_000);
@@ -307,6 +336,7 @@ mod tests {
         form.proxy = "https://".to_owned();
         form.name = "x".repeat(41);
         form.add_relay();
+        form.add_croc();
         form.iroh = vec![String::new(), "https://".to_owned()];
         let before = settings.clone();
         form.apply_to(&mut settings);

@@ -25,7 +25,7 @@ use crate::{
     engine::{
         AccessPassword, Called, Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay,
         Notice, Offer, OnlineState, PairId, PathMode, RelayCheck, RelayClientError, RelayError, TaskId,
-        TransferError, Unfinished,
+        TransferError, TypedCode, Unfinished, read_code,
     },
     history::{Direction, History},
     net::client::RelayAddress,
@@ -576,8 +576,14 @@ impl State {
     /// Whether a card of this window receives, or has received, under the code in this text, which may be an invite
     /// link.
     pub(in crate::app) fn has_taken_code(&self, text: &str) -> bool {
-        let Ok(invite) = code::parse_any(text) else { return false };
-        let is_its = |started_with: &StartedWith| matches!(started_with, StartedWith::Code { code, .. } if code == invite.code());
+        let is_its = |started_with: &StartedWith| match (started_with, read_code(text)) {
+            (
+                StartedWith::Code { code, .. },
+                Ok(TypedCode::Caiman(invite) | TypedCode::Either(invite, _)),
+            ) => code == invite.code(),
+            (StartedWith::Croc(taken), Ok(TypedCode::Croc(found))) => taken.code == found.code,
+            _ => false,
+        };
         self.cards.iter().any(|card| is_its(&card.started_with))
     }
 

@@ -14,7 +14,7 @@ use crate::{
         window::Window,
     },
     code,
-    engine::TaskId,
+    engine::{TaskId, TypedCode, read_code},
     sync::lock,
 };
 
@@ -75,11 +75,16 @@ impl Window {
 /// The longest text in which a code is looked for, in bytes: longer than an invitation in any language.
 const MAX_INVITATION: usize = 1024;
 
-/// Whether a text is a code of listed words, or holds an invite link. Any four words could be a sender's own code, so those
-/// are not recognised.
+/// Whether a text is a code of listed words, or holds an invite link, or is certainly croc's. Any four words could be a sender's own
+/// code, so those are not recognised.
 fn is_listed_code(text: &str) -> bool {
     text.len() <= MAX_INVITATION
-        && code::parse_any(text).is_ok_and(|invite| {
-            invite.code().is_listed() && (text.contains(code::SCHEME) || text.split_whitespace().count() <= 6)
-        })
+        && match read_code(text) {
+            Ok(TypedCode::Caiman(invite) | TypedCode::Either(invite, _)) => {
+                invite.code().is_listed()
+                    && (text.contains(code::SCHEME) || text.split_whitespace().count() <= 6)
+            }
+            Ok(TypedCode::Croc(_)) => true,
+            Err(_) => false,
+        }
 }

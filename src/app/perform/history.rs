@@ -37,7 +37,12 @@ impl Window {
         entry.peer = card.peer.as_ref().map(|peer| peer.as_str().to_owned());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
-            StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_) if !card.is_text() => {
+            StartedWith::Code { .. }
+            | StartedWith::Croc(_)
+            | StartedWith::Invitation
+            | StartedWith::Call(_)
+                if !card.is_text() =>
+            {
                 entry.folder.clone_from(&card.folder);
             }
             _ => {}

@@ -18,8 +18,8 @@ use crate::{
     },
     code::CodePhrase,
     engine::{
-        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, Output, PATIENCE,
-        PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId, Venue,
+        Answer, CodeChoice, Command, CrocReceiveOrder, DEFAULT_ITERATIONS, FoundCode, InvitationChain,
+        Invited, Output, PATIENCE, PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId, Venue,
     },
     history::Direction,
     net::client::RelayAddress,
@@ -88,7 +88,10 @@ impl Window {
         let payload = match &started_with {
             StartedWith::Paths(paths) => Payload::Paths(paths.clone()),
             StartedWith::Text(text) => Payload::Text(text.clone()),
-            StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_) => return,
+            StartedWith::Code { .. }
+            | StartedWith::Croc(_)
+            | StartedWith::Invitation
+            | StartedWith::Call(_) => return,
         };
         let (after, person) = match recipient {
             Recipient::ByCode => (None, None),
@@ -187,14 +190,53 @@ impl Window {
     }
 
     pub(super) fn receive(&mut self) {
-        let Reading::Code(invite) = self.state.field.read() else { return };
+        let (invite, croc) = match self.state.field.read() {
+            Reading::Code(invite) => (invite, None),
+            Reading::Either(invite, found) => (invite, Some(found)),
+            Reading::Croc(found) => return self.receive_croc(found),
+            Reading::Empty | Reading::Typing | Reading::Slip { .. } | Reading::Wrong(_) => return,
+        };
         let (code, server) = invite.into_parts();
         let server = server.and_then(|server| server.parse().ok());
-        self.receive_with(code, server);
+        self.receive_with(code, server, croc);
     }
 
-    /// Receives under a code, through the relay of its invite link, or else through those of the list.
-    pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
+    /// Receives under a code of croc.
+    pub(super) fn receive_croc(&mut self, found: FoundCode) {
+        let Some(search) = self.state.settings.croc_search_for(found.clone()) else {
+            return self.state.tell(Tone::Warning, self.words.say("croc-bad-relay"));
+        };
+        let resume = &self.state.unfinished.resume;
+        let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
+        let (output, unfinished) = (Output::Folder(folder.to_owned()), self.unfinished.clone());
+        let id = self.engine.new_id();
+        let order = Box::new(CrocReceiveOrder { search, output, unfinished });
+        if self.command(Command::ReceiveCroc(id, order)) {
+            self.began_to_receive(id, StartedWith::Croc(found));
+        }
+    }
+
+    /// Shows a receive that was begun by the code in the field.
+    fn began_to_receive(&mut self, id: TaskId, started_with: StartedWith) {
+        self.dismiss(Card::is_failed_attempt);
+        self.state.add(id, Direction::Received, started_with);
+        let resume = self.state.unfinished.resume.take();
+        self.change(id, |card| {
+            card.resume = resume;
+            card.folds.wants_focus = true;
+        });
+        self.state.field.set(String::new());
+        self.state.offered_code = None;
+    }
+
+    /// Receives under a code, through the relay of its invite link, or else through those of the list. `croc` is what it would be as
+    /// a code of croc, if it may be one.
+    pub(super) fn receive_with(
+        &mut self,
+        code: CodePhrase,
+        server: Option<RelayAddress>,
+        croc: Option<FoundCode>,
+    ) {
         let settings = &self.state.settings;
         let relays: Vec<RelayChoice> = if let Some(server) = &server {
             vec![settings.reach(server.clone())]
@@ -210,20 +252,14 @@ impl Window {
         // What is to be resumed is found only in the folder where it is.
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
-        let order = self.receive_order(code.clone(), relays, folder.to_owned(), InvitationChain::default());
+        let mut order =
+            self.receive_order(code.clone(), relays, folder.to_owned(), InvitationChain::default());
+        order.croc = croc.and_then(|found| settings.croc_search_for(found));
         let internet = order.internet.clone();
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
-            self.dismiss(Card::is_failed_attempt);
-            self.state.add(id, Direction::Received, StartedWith::Code { code, server });
-            let resume = self.state.unfinished.resume.take();
-            self.change(id, |card| {
-                card.resume = resume;
-                (card.relay, card.internet) = (likeliest, internet);
-                card.folds.wants_focus = true;
-            });
-            self.state.field.set(String::new());
-            self.state.offered_code = None;
+            self.began_to_receive(id, StartedWith::Code { code, server });
+            self.change(id, |card| (card.relay, card.internet) = (likeliest, internet));
         }
     }
 
@@ -269,6 +305,7 @@ impl Window {
             unfinished: self.unfinished.clone(),
             chain,
             name: settings.told_name(),
+            croc: None,
         }
     }
 

@@ -72,10 +72,7 @@ pub(super) fn head_ui(
 
 /// What a card is called as long as nothing is known of it but the code that the user has typed: that code.
 pub(super) fn code_or_name(card: &Card, name: String) -> String {
-    match card.typed_code() {
-        Some(code) if card.manifest.is_none() => code.to_string(),
-        _ => name,
-    }
+    card.typed_words().filter(|_| card.manifest.is_none()).unwrap_or(name)
 }
 
 /// Draws the button that removes a card; returns whether it was clicked.

@@ -234,7 +234,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
             Direction::Received => "not-received",
         };
         // Once something was accepted, the code is used up.
-        let code = card.typed_code().filter(|_| card.accepted.is_none()).map(ToString::to_string);
+        let code = card.typed_words().filter(|_| card.accepted.is_none());
         small(ui, &std::iter::once(view.say(status)).chain(code).collect::<Vec<_>>().join(" · "));
     });
     if closes {
@@ -320,7 +320,7 @@ fn failed_buttons_ui(
         match (&card.started_with, error) {
             // The code may have had a slip in it. One that is wrong has tries left, or is of no more use.
             (
-                StartedWith::Code { .. },
+                StartedWith::Code { .. } | StartedWith::Croc(_),
                 TransferError::WrongCode { tries_left: None | Some(1..) }
                 | TransferError::OnlyStrangers { .. }
                 | TransferError::NobodyThere { .. },
@@ -335,12 +335,19 @@ fn failed_buttons_ui(
                 }
             }
             // Any other code has been used up once the two sides have met.
-            (StartedWith::Code { .. }, TransferError::Offline | TransferError::Relay(_))
-                if card.accepted.is_none() =>
-            {
+            (
+                StartedWith::Code { .. } | StartedWith::Croc(_),
+                TransferError::Offline | TransferError::Relay(_),
+            ) if card.accepted.is_none() => {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
-            (StartedWith::Code { .. } | StartedWith::Invitation | StartedWith::Call(_), _) => {}
+            (
+                StartedWith::Code { .. }
+                | StartedWith::Croc(_)
+                | StartedWith::Invitation
+                | StartedWith::Call(_),
+                _,
+            ) => {}
             _ => again_ui(ui, card, &view.say("send-again"), view),
         }
         if explain::leads_to_settings(error) {

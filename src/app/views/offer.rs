@@ -48,9 +48,9 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         announce(&title(ui, &offered));
     });
     let amount = amount(card, manifest.files(), manifest.bytes(), view);
-    let code =
-        card.typed_code().map(|code| view.words.tell("with-code", &[("code", code.to_string().into())]));
-    small(ui, &[Some(amount), code].into_iter().flatten().collect::<Vec<_>>().join(" · "));
+    let code = card.typed_words().map(|code| view.words.tell("with-code", &[("code", code.into())]));
+    let croc = card.croc.map(|_| view.say("croc-weaker"));
+    small(ui, &[Some(amount), code, croc].into_iter().flatten().collect::<Vec<_>>().join(" · "));
     match &sheet.tree {
         // A text is offered as one entry, whose name says nothing; that of a single file stands above.
         _ if card.is_text() => {}

@@ -22,6 +22,7 @@ use crate::{
         theme::{palette, size, space},
         widgets::{self, Icon, group, heading, icon, icon_button, link, part, row, small},
     },
+    engine::{TypedCode, read_code},
     history::Direction,
 };
 
@@ -168,7 +169,11 @@ fn internet_ui(ui: &mut Ui, view: &mut View<'_>) {
 
 /// The words of the code in a text, without the link or the invitation around it.
 fn short(text: &str) -> String {
-    crate::code::parse_any(text).map_or_else(|_| text.to_owned(), |invite| invite.code().to_string())
+    match read_code(text) {
+        Ok(TypedCode::Caiman(invite) | TypedCode::Either(invite, _)) => invite.code().to_string(),
+        Ok(TypedCode::Croc(found)) => found.code.as_str().to_owned(),
+        Err(_) => text.to_owned(),
+    }
 }
 
 fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut DropRects) {

@@ -7,18 +7,22 @@ use eframe::egui::{
 };
 
 use super::{View, unfinished};
-use crate::app::{
-    explain,
-    model::{
-        action::Action,
-        code_field::{CodeField, Reading},
-        state::State,
+use crate::{
+    app::{
+        explain,
+        model::{
+            action::Action,
+            code_field::{CodeField, Reading},
+            state::State,
+        },
+        theme::{self, Weight, palette, size, space},
+        widgets::{
+            Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, row, small,
+        },
+        words::shown_path,
     },
-    theme::{self, Weight, palette, size, space},
-    widgets::{
-        Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, row, small,
-    },
-    words::shown_path,
+    engine::FoundCode,
+    transfer::show::Shown,
 };
 
 /// The code field's id, with which the window gives it the keyboard.
@@ -47,6 +51,7 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
     let mut wants = enter;
     match &reading {
         Reading::Slip { word, repaired } => slip_ui(ui, word, &repaired.to_string(), view),
+        Reading::Croc(found) => croc_ui(ui, found, view),
         Reading::Wrong(error) => {
             ui.add(Label::new(RichText::new(explain::code(view.words, error)).color(palette(ui).bad)).wrap());
         }
@@ -55,11 +60,11 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
         }
     }
     let text = view.say("receive-button");
-    let can = matches!(reading, Reading::Code(_));
+    let can = matches!(reading, Reading::Code(_) | Reading::Either(..) | Reading::Croc(_));
     wants |= Button::new(Emphasis::Primary, &text).icon(Icon::Download).wide().enabled(can).ui(ui).clicked();
     if wants {
         match reading {
-            Reading::Code(_) => view.act(Action::Receive),
+            Reading::Code(_) | Reading::Either(..) | Reading::Croc(_) => view.act(Action::Receive),
             // The first Enter repairs a slip, the second one receives.
             Reading::Slip { repaired, .. } => view.act(Action::FillCode(repaired.to_string())),
             Reading::Empty => {}
@@ -118,6 +123,16 @@ fn server_ui(ui: &mut Ui, field: &CodeField, view: &mut View<'_>) {
     if forgets {
         view.act(Action::ForgetServer);
     }
+}
+
+/// Draws whose code it is, and the relay that the line around it named.
+fn croc_ui(ui: &mut Ui, found: &FoundCode, view: &View<'_>) {
+    let relay = found.relay.as_ref().map(|relay| {
+        let relay = Shown(relay).to_string();
+        view.words.tell("path-relay", &[("relay", relay.into())])
+    });
+    let text = std::iter::once(view.say("croc-code")).chain(relay).collect::<Vec<_>>().join(" · ");
+    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).muted)).wrap());
 }
 
 fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {

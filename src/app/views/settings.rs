@@ -1,6 +1,7 @@
 //! The settings dialog. Every change takes effect at once and is saved; there is nothing to confirm.
 
 mod advanced;
+mod croc;
 mod fields;
 mod general;
 mod host;
@@ -17,6 +18,7 @@ use crate::app::{
     widgets::{self, Button, Emphasis, Icon, form, heading, icon_button, row},
 };
 use advanced::advanced_ui;
+use croc::croc_ui;
 pub(super) use general::folder_ui;
 use general::general_ui;
 use host::host_ui;
@@ -27,10 +29,11 @@ use relays::relays_ui;
 /// Width of the list of pages, in points.
 const NAV: f32 = 190.0;
 /// The pages, the keys of their names, and their icons.
-const PAGES: [(Page, &str, Icon); 5] = [
+const PAGES: [(Page, &str, Icon); 6] = [
     (Page::General, "set-general", Icon::AppWindow),
     (Page::Internet, "set-internet", Icon::Globe),
     (Page::Relays, "set-relays", Icon::Server),
+    (Page::Croc, "set-croc", Icon::Terminal),
     (Page::Host, "set-host", Icon::Radio),
     (Page::Advanced, "set-advanced", Icon::SlidersHorizontal),
 ];
@@ -103,6 +106,7 @@ fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
             Page::General => general_ui(ui, state, view),
             Page::Internet => internet_ui(ui, state, view),
             Page::Relays => relays_ui(ui, state, view),
+            Page::Croc => croc_ui(ui, state, view),
             Page::Host => host_ui(ui, state, view),
             Page::Advanced => advanced_ui(ui, state, view),
         }

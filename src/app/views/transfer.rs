@@ -200,8 +200,11 @@ fn files_ui(ui: &mut Ui, card: &Card, has_way: bool, view: &mut View<'_>) {
     if has_way {
         small(ui, &explain::path(view.words, card));
     }
-    if let Some(code) = card.typed_code() {
-        small(ui, &view.words.tell("with-code", &[("code", code.to_string().into())]));
+    if card.croc.is_some() {
+        small(ui, &view.say("croc-weaker"));
+    }
+    if let Some(code) = card.typed_words() {
+        small(ui, &view.words.tell("with-code", &[("code", code.into())]));
     }
     part(ui, "list", |ui| file_list_ui(ui, card, view));
 }

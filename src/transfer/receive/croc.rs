@@ -1,7 +1,7 @@
 //! A receive from a sender that has croc: from its code to the report, with the same offer, the same staging folder and the same
 //! delivery as any other receive.
 //!
-//! - [`meeting`]: where the sender is found
+//! - [`meeting`]: where the sender is found, also while it isn't known whose code it is
 //! - `list`: its list of files as an offer
 //! - `asking`: the user's answer
 //! - `blocks`: chunks become blocks of the plan
@@ -15,7 +15,7 @@ mod asking;
 mod blocks;
 mod fetching;
 mod list;
-pub(crate) mod meeting;
+pub(super) mod meeting;
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use self::{
     blocks::BlockStore,
     fetching::{Fetching, Keeper},
     list::{CrocListed, listed},
-    meeting::{CrocPlace, FoundSender, failed, find},
+    meeting::{FoundSender, failed, find},
 };
 use super::{
     ReceiverInput,
@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     croc::{
-        code::CrocCode,
+        code::Version,
         control::CodeMeeting,
         manifest::CrocList,
         receive::{CrocArrival, CrocOffer, meet},
@@ -50,6 +50,7 @@ use crate::{
     panics::{caught, spawn_blocking},
     protocol::manifest::ManifestError,
     transfer::{
+        croc_places::CrocSearch,
         error::{FileAction, Misbehaviour, TransferError},
         notice::{Context, MetAt, Notice},
         progress::{Phase, Report},
@@ -62,10 +63,8 @@ const STORED_WAITING: usize = 256;
 
 /// What to receive from a croc, and how.
 pub(crate) struct CrocRequest {
-    /// The sender's code.
-    pub code: CrocCode,
-    /// Where to look for the sender.
-    pub places: Vec<CrocPlace>,
+    /// The sender.
+    pub search: CrocSearch,
     /// Where to put what arrives.
     pub output: Output,
     /// The list of interrupted transfers.
@@ -96,12 +95,26 @@ pub(crate) async fn receive_croc(
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let CrocRequest { code, places, output, unfinished, active } = request;
+    let found = tokio::select! {
+        found = find(&request.search) => found?,
+        () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
+    };
+    receive_found(found, request, input, context).await
+}
+
+/// Runs the transfer with a sender that was found to its end.
+pub(super) async fn receive_found(
+    found: FoundSender,
+    request: CrocRequest,
+    input: ReceiverInput,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let CrocRequest { search, output, unfinished, active } = request;
     let give_way = CancellationToken::new();
     let mut staged = Staged::of(active, context, &give_way);
     let mut peer = CrocPeer::Nobody;
     let work = async {
-        let (list, listed) = meet_sender(&code, &places, &mut peer, context).await?;
+        let (list, listed) = meet_sender(found, &search, &mut peer, context).await?;
         let ReceiverInput { answer, look, in_sight, pause } = input;
         let user = UserChoice { answer, look, in_sight };
         let active = staged.active.clone();
@@ -148,18 +161,21 @@ pub(crate) async fn receive_croc(
     ended
 }
 
-/// Finds the sender, proves the code to it and reads its offer.
+/// Proves the code to the sender and reads its offer.
 async fn meet_sender(
-    code: &CrocCode,
-    places: &[CrocPlace],
+    found: FoundSender,
+    search: &CrocSearch,
     peer: &mut CrocPeer,
     context: &Context,
 ) -> Result<(CrocList, CrocListed), TransferError> {
-    let FoundSender { joined, place, dial } = find(code, places).await?;
+    let FoundSender { joined, place, dial } = found;
+    let CrocSearch { code, allows_v10, .. } = search;
     context.enter(Phase::Handshake);
     let room = code.room(place.version);
-    let meeting = CodeMeeting { room: &room, password: code.password(place.version), allows_v10: true };
+    let meeting =
+        CodeMeeting { room: &room, password: code.password(place.version), allows_v10: *allows_v10 };
     let mut offer = meet(joined, &dial, meeting, &place.password).await.map_err(failed)?;
+    context.tell(Notice::Croc { version: if offer.version == Version::V10 { 10 } else { 11 } }).await;
     context.tell(Notice::Met(MetAt::Relay(place.relay.address))).await;
     context.enter(Phase::Listing);
     let list = std::mem::take(&mut offer.list);

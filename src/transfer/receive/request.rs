@@ -22,6 +22,9 @@ pub(crate) struct ReceiveRequest {
     pub code: CodePhrase,
     /// Where to look for the sender.
     pub search: SearchPlaces,
+    /// The sender, if the code may be croc's.
+    #[cfg(feature = "croc")]
+    pub croc: Option<crate::transfer::croc_places::CrocSearch>,
     /// How the receive works, wherever the sender is found.
     pub options: ReceiveOptions,
 }

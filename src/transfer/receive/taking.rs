@@ -11,6 +11,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "croc")]
+use super::croc::{
+    CrocRequest,
+    meeting::{Either, either},
+    receive_found,
+};
 use super::{
     asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
     common::{check_common, introduce, is_last_word, meanwhile, meanwhile_checked},
@@ -63,11 +69,29 @@ pub(crate) async fn receive(
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let ReceiveRequest { code, search, options } = request;
+    let ReceiveRequest { code, search, options, .. } = request;
     let code = Arc::new(code);
+    let meeting = meet_sender(search, &code, context);
+    #[cfg(feature = "croc")]
+    let meeting = async {
+        match &request.croc {
+            None => Ok(Either::Caiman(meeting.await?)),
+            Some(croc) => either(meeting, croc).await,
+        }
+    };
     let meeting = tokio::select! {
-        meeting = meet_sender(search, &code, context) => meeting?,
+        meeting = meeting => meeting?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
+    };
+    #[cfg(feature = "croc")]
+    let meeting = match (meeting, request.croc) {
+        (Either::Caiman(meeting), _) => meeting,
+        (Either::Croc(found), search) => {
+            let search = search.expect("a croc is found only where one is looked for");
+            let ReceiveOptions { output, unfinished, active, .. } = options;
+            let request = CrocRequest { search, output, unfinished, active };
+            return Box::pin(receive_found(found, request, input, context)).await;
+        }
     };
     let venue = meeting.venue.clone();
     let (connect, chain) = (options.connect.clone(), options.chain.clone());

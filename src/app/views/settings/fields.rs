@@ -1,7 +1,10 @@
 //! The labelled controls of the dialog's pages, and the hints and errors below them.
 
 use eframe::{
-    egui::{Id, Label, Response, RichText, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2},
+    egui::{
+        CornerRadius, Frame, Id, Label, Margin, Response, RichText, Sense, Stroke, TextEdit, Ui, WidgetInfo,
+        pos2, vec2,
+    },
     emath::Numeric,
 };
 
@@ -9,7 +12,7 @@ use crate::app::{
     model::action::{Action, SettingsAction},
     theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
     views::View,
-    widgets::{focus_ring, form},
+    widgets::{Icon, focus_ring, form, icon, row},
 };
 
 /// Width of the labels, in points. A longer one goes over two lines.
@@ -126,4 +129,32 @@ pub(super) fn slider<N: Numeric>(
         form::slider(ui, label, value, range, step, words)
     })
     .inner
+}
+
+/// Draws the row of public relays, and whether they are in use.
+pub(super) fn public_ui(ui: &mut Ui, name: &str, is_used: bool, view: &View<'_>) {
+    let p = palette(ui);
+    let (key, ink) = if is_used { ("set-in-use", p.ok) } else { ("set-not-in-use", p.muted) };
+    framed(ui, |ui| {
+        row(
+            ui,
+            24.0,
+            |_| (),
+            |ui| {
+                icon(ui, Icon::Globe, size::ICON, p.muted);
+                let font = theme::font(Weight::Medium, size::BODY);
+                ui.add(Label::new(RichText::new(name).font(font)).truncate());
+                ui.label(RichText::new(view.say(key)).size(size::SMALL).color(ink));
+            },
+        );
+    });
+}
+
+/// Draws the frame of one entry of a list.
+pub(super) fn framed(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    Frame::new()
+        .stroke(Stroke::new(1.0, palette(ui).line))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
+        .inner_margin(Margin::same(12))
+        .show(ui, add);
 }

@@ -1,8 +1,8 @@
 //! The page of the internet: whether it is used, who runs the relays there, and the user's own ones.
 
-use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
+use eframe::egui::{Label, RichText, Ui};
 
-use super::fields::{bare_field, changed, field_id, wrong};
+use super::fields::{bare_field, changed, field_id, framed, public_ui, wrong};
 use crate::{
     app::{
         explain,
@@ -10,7 +10,7 @@ use crate::{
             action::{Action, SettingsAction},
             state::{IrohStatus, State},
         },
-        theme::{self, CONTROL_RADIUS, Weight, palette, size},
+        theme::{self, palette},
         views::View,
         widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, part, row},
     },
@@ -35,7 +35,7 @@ pub(super) fn internet_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if state.settings.path_mode == PathMode::LocalOnly {
         muted(ui, &view.say("lead-path-mode-hint"));
     }
-    public_ui(ui, is_public, view);
+    public_ui(ui, &view.say("set-public-relays"), is_public, view);
     let mut removed = None;
     for index in 0..state.form.iroh.len() {
         part(ui, ("iroh", index), |ui| own_ui(ui, state, index, view, &mut removed));
@@ -48,25 +48,6 @@ pub(super) fn internet_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if part(ui, "add", |ui| Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
         state.form.add_iroh();
     }
-}
-
-/// Draws the row of the public relays.
-fn public_ui(ui: &mut Ui, is_used: bool, view: &View<'_>) {
-    let p = palette(ui);
-    let (key, ink) = if is_used { ("set-in-use", p.ok) } else { ("set-not-in-use", p.muted) };
-    framed(ui, |ui| {
-        row(
-            ui,
-            24.0,
-            |_| (),
-            |ui| {
-                icon(ui, Icon::Globe, size::ICON, p.muted);
-                let font = theme::font(Weight::Medium, size::BODY);
-                ui.add(Label::new(RichText::new(view.say("set-public-relays")).font(font)).truncate());
-                ui.label(RichText::new(view.say(key)).size(size::SMALL).color(ink));
-            },
-        );
-    });
 }
 
 /// Draws an iroh relay of the user's.
@@ -132,13 +113,4 @@ fn checked_ui(ui: &mut Ui, checked: Option<&IrohStatus>, view: &View<'_>) {
         icon(ui, sign, 16.0, ink);
         ui.add(Label::new(RichText::new(text).color(ink)).wrap());
     });
-}
-
-/// Draws the frame of one entry of the list.
-fn framed(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
-    Frame::new()
-        .stroke(Stroke::new(1.0, palette(ui).line))
-        .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
-        .inner_margin(Margin::same(12))
-        .show(ui, add);
 }

@@ -1,8 +1,8 @@
 //! The page of the relays: the list, and the status of each.
 
-use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
+use eframe::egui::{Label, RichText, Ui};
 
-use super::fields::{changed, field, field_id, hint_ui, wrong};
+use super::fields::{changed, field, field_id, framed, hint_ui, wrong};
 use crate::app::{
     explain,
     model::{
@@ -10,7 +10,7 @@ use crate::app::{
         settings_form::SettingsForm,
         state::{RelayStatus, State},
     },
-    theme::{self, CONTROL_RADIUS, Weight, palette, size},
+    theme::{self, Weight, palette, size},
     views::View,
     widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, part, row},
 };
@@ -22,11 +22,7 @@ pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let mut removed = None;
     for index in 0..state.form.relays.len() {
         part(ui, ("relay", index), |ui| {
-            let frame = Frame::new()
-                .stroke(Stroke::new(1.0, palette(ui).line))
-                .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
-                .inner_margin(Margin::same(12));
-            frame.show(ui, |ui| {
+            framed(ui, |ui| {
                 part(ui, "head", |ui| relay_head_ui(ui, state, index, view, &mut moved, &mut removed));
                 if state.form.editing == Some(index) && relay_fields_ui(ui, &mut state.form, index, view) {
                     changed(view);

@@ -6,40 +6,32 @@ use std::{io, time::Duration};
 use tokio::{
     net::TcpStream,
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
-use zeroize::Zeroizing;
 
 use crate::{
     croc::{
         client::{InRoom, join},
-        code::{CrocCode, Version},
         error::{CrocError, RelayRefusal},
         lanes::Dial,
         receive::IDLE_LIMIT,
     },
-    net::client::{self, LaneAddress, RelayChoice},
+    net::client::{self, LaneAddress},
     panics::{joined, reported},
     protocol::relay::Refusal,
-    transfer::error::{Misbehaviour, TransferError},
+    transfer::{
+        croc_places::{CrocPlace, CrocSearch},
+        error::{Misbehaviour, TransferError},
+    },
 };
 
 /// How long a sender is looked for. One that is there is found in a few round trips.
 const SEARCH_LIMIT: Duration = Duration::from_secs(15);
-
-/// A croc relay at which the sender may wait.
-#[derive(Clone)]
-pub struct CrocPlace {
-    /// The relay, and how it is reached. Its password is none of Caiman's kind.
-    pub relay: RelayChoice,
-    /// The relay's password.
-    pub password: Zeroizing<String>,
-    /// Which version's room of the code to look in.
-    pub version: Version,
-}
+/// How long a Caiman is looked for before a croc is.
+const HEAD_START: Duration = Duration::from_secs(2);
 
 /// Where the sender was found.
-pub(super) struct FoundSender {
+pub(in crate::transfer::receive) struct FoundSender {
     pub(super) joined: InRoom<TcpStream>,
     pub(super) place: CrocPlace,
     pub(super) dial: RelayPorts,
@@ -56,8 +48,40 @@ impl Dial for RelayPorts {
     }
 }
 
-/// Looks for the sender at these places.
-pub(super) async fn find(code: &CrocCode, places: &[CrocPlace]) -> Result<FoundSender, TransferError> {
+/// The sender of a code that may be Caiman's or croc's.
+pub(in crate::transfer::receive) enum Either<M> {
+    /// A Caiman.
+    Caiman(M),
+    /// A croc.
+    Croc(FoundSender),
+}
+
+/// Looks for a sender in both ways, since it isn't known whose code it is. Looking costs no try. Caiman's own way has a head start, so
+/// that a croc relay learns nothing of a code whose sender is found at once. Where neither is found, what Caiman's search says counts.
+pub(in crate::transfer::receive) async fn either<M>(
+    caiman: impl Future<Output = Result<M, TransferError>>,
+    croc: &CrocSearch,
+) -> Result<Either<M>, TransferError> {
+    let croc = async {
+        sleep(HEAD_START).await;
+        find(croc).await
+    };
+    tokio::pin!(caiman, croc);
+    tokio::select! {
+        met = &mut caiman => match met {
+            Err(error) => Ok(Either::Croc(croc.await.map_err(|_| error)?)),
+            Ok(met) => Ok(Either::Caiman(met)),
+        },
+        found = &mut croc => match found {
+            Err(_) => Ok(Either::Caiman(caiman.await?)),
+            Ok(found) => Ok(Either::Croc(found)),
+        },
+    }
+}
+
+/// Looks for the sender at its places.
+pub(super) async fn find(search: &CrocSearch) -> Result<FoundSender, TransferError> {
+    let CrocSearch { code, places, .. } = search;
     let until = Instant::now() + SEARCH_LIMIT;
     let mut visits = JoinSet::new();
     for place in places {
