@@ -452,7 +452,7 @@ mod tests {
             (" acid-acorn-acre\n", Some(Certainty::Certain)),
             ("acid acorn acre", Some(Certainty::Certain)),
             ("yo-yo-acid-acorn", Some(Certainty::Certain)),
-            ("8123-alpha-bravo-charlie", Some(Certainty::Certain)),
+            ("8123-alpha-bravo-charlie", Some(Certainty::Likely)),
             ("9123-alpha-bravo-charlie", None),
             ("alpha-bravo-charlie", Some(Certainty::Possible)),
             ("alpha-bravo-charlie-delta", Some(Certainty::Possible)),

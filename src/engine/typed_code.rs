@@ -55,7 +55,7 @@ mod tests {
             ("acid coyote mustard tulip", "either's"),
             ("caiman:acid-coyote-mustard-tulip", "Caiman's"),
             ("caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001", "Caiman's"),
-            ("acid-coyote-mustard-tulip-velvet", "Caiman's"),
+            ("acid-coyote-mustard-tulip-acid", "Caiman's"),
             ("blue-horse-7731-kitchen", "Caiman's"),
             ("acid-acorn-acre", "croc's"),
             ("acid acorn acre", "croc's"),
