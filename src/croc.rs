@@ -21,6 +21,8 @@
 //! - [`control`]: the control channel, from the first frame to sealed messages
 //! - [`lanes`]: the data connections of a receiver
 //! - [`receive`]: a transfer as the receiver, step by step
+//! - [`feed`]: the data connections of a sender
+//! - [`send`]: a transfer as the sender, step by step
 
 pub mod channel;
 pub mod chunks;
@@ -28,6 +30,7 @@ pub mod client;
 pub mod code;
 pub mod control;
 pub mod error;
+pub mod feed;
 pub mod frame;
 pub mod hashes;
 pub mod lanes;
@@ -36,6 +39,7 @@ pub mod manifest;
 pub mod message;
 pub mod pake;
 pub mod receive;
+pub mod send;
 
 #[cfg(test)]
 mod tests;

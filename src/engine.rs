@@ -40,7 +40,7 @@ pub use crate::{
     croc::code::{
         Certainty, CrocCode, FoundCode, USUAL_PASSWORD, USUAL_PORT, Version as CrocVersion, find as find_croc,
     },
-    transfer::receive::croc::meeting::CrocPlace,
+    transfer::croc::{CrocFate, CrocName, CrocNews, CrocPlace, CrocSend},
 };
 pub use crate::{
     crypto::{KnownPair, PairId, PairKey, Side},

@@ -30,7 +30,10 @@ use crate::{
     },
 };
 #[cfg(feature = "croc")]
-use crate::{croc::code::CrocCode, transfer::receive::croc::meeting::CrocPlace};
+use crate::{
+    croc::code::CrocCode,
+    transfer::croc::{CrocPlace, CrocSend},
+};
 
 /// How long a transfer looks for a peer or a relay that it has lost: a day, so that a laptop that is closed overnight comes
 /// back in time.
@@ -101,6 +104,10 @@ pub struct SendOrder {
     pub to: Option<KnownPair>,
     /// What the receiver is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
+    /// Also waits for one receiver that has croc, under a code of croc's own; `None` for not. Whichever receiver comes first gets
+    /// everything. Not for a stream, several receivers, a person or what follows another send.
+    #[cfg(feature = "croc")]
+    pub croc: Option<CrocSend>,
 }
 
 /// For whose calls to wait, and where.

@@ -14,6 +14,8 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "croc")]
+use super::croc::CrocNews;
 use super::{
     error::TransferError,
     file_states::FileWatch,
@@ -43,6 +45,9 @@ pub enum Notice {
         /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.
         relay: Option<RelayAddress>,
     },
+    /// How it is with the code for croc, of a send that has one.
+    #[cfg(feature = "croc")]
+    Croc(CrocNews),
     /// The relay on which a receiver finds the sender has changed, or the reason why there is none.
     Reach {
         /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.

@@ -320,6 +320,8 @@ impl Card {
                 self.code = Some(code);
                 self.relay = relay;
             }
+            #[cfg(feature = "croc")]
+            Notice::Croc(_) => {}
             Notice::Reach { relay, why } => {
                 (self.relay, self.off_relay) = (relay, why);
                 self.renew_qr();

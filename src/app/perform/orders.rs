@@ -115,6 +115,8 @@ impl Window {
             receivers,
             to,
             name: settings.told_name(),
+            #[cfg(feature = "croc")]
+            croc: None,
         };
         let (id, limit) = (self.engine.new_id(), order.bytes_per_sec);
         if self.command(Command::Send(id, Box::new(order))) {

@@ -1,7 +1,7 @@
 //! A receive from a sender that has croc: from its code to the report, with the same offer, the same staging folder and the same
 //! delivery as any other receive.
 //!
-//! - [`meeting`]: where the sender is found
+//! - `meeting`: where the sender is found
 //! - `list`: its list of files as an offer
 //! - `asking`: the user's answer
 //! - `blocks`: chunks become blocks of the plan
@@ -15,7 +15,7 @@ mod asking;
 mod blocks;
 mod fetching;
 mod list;
-pub(crate) mod meeting;
+mod meeting;
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use self::{
     blocks::BlockStore,
     fetching::{Fetching, Keeper},
     list::{CrocListed, listed},
-    meeting::{CrocPlace, FoundSender, failed, find},
+    meeting::{FoundSender, find},
 };
 use super::{
     ReceiverInput,
@@ -50,6 +50,7 @@ use crate::{
     panics::{caught, spawn_blocking},
     protocol::manifest::ManifestError,
     transfer::{
+        croc::{CrocPlace, failed},
         error::{FileAction, Misbehaviour, TransferError},
         notice::{Context, MetAt, Notice},
         progress::{Phase, Report},

@@ -1,59 +1,31 @@
 //! Finds the sender that waits under a croc code: at every relay where it may be, side by side, in the room that its version makes of
 //! the code. Nothing is said there before somebody is in the room, so looking costs no try.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     net::TcpStream,
     task::JoinSet,
     time::{Instant, timeout_at},
 };
-use zeroize::Zeroizing;
 
 use crate::{
-    croc::{
-        client::{InRoom, join},
-        code::{CrocCode, Version},
-        error::{CrocError, RelayRefusal},
-        lanes::Dial,
-        receive::IDLE_LIMIT,
-    },
-    net::client::{self, LaneAddress, RelayChoice},
+    croc::{client::InRoom, code::CrocCode},
     panics::{joined, reported},
-    protocol::relay::Refusal,
-    transfer::error::{Misbehaviour, TransferError},
+    transfer::{
+        croc::{CrocPlace, RelayPorts, enter, relay_failed},
+        error::TransferError,
+    },
 };
 
 /// How long a sender is looked for. One that is there is found in a few round trips.
 const SEARCH_LIMIT: Duration = Duration::from_secs(15);
-
-/// A croc relay at which the sender may wait.
-#[derive(Clone)]
-pub struct CrocPlace {
-    /// The relay, and how it is reached. Its password is none of Caiman's kind.
-    pub relay: RelayChoice,
-    /// The relay's password.
-    pub password: Zeroizing<String>,
-    /// Which version's room of the code to look in.
-    pub version: Version,
-}
 
 /// Where the sender was found.
 pub(super) struct FoundSender {
     pub(super) joined: InRoom<TcpStream>,
     pub(super) place: CrocPlace,
     pub(super) dial: RelayPorts,
-}
-
-/// The ports of a relay, at the address at which it was reached.
-pub(super) struct RelayPorts(LaneAddress);
-
-impl Dial for RelayPorts {
-    type Stream = TcpStream;
-
-    async fn dial(&self, port: u16) -> io::Result<TcpStream> {
-        self.0.connect(port).await.map_err(io::Error::other)
-    }
 }
 
 /// Looks for the sender at these places.
@@ -91,52 +63,7 @@ pub(super) async fn find(code: &CrocCode, places: &[CrocPlace]) -> Result<FoundS
 
 /// Waits in a room until somebody is there.
 async fn visit(room: String, place: CrocPlace) -> Result<FoundSender, TransferError> {
-    let (stream, address) = client::connect_only(&place.relay).await?;
-    let entering = async {
-        let mut joined = join(stream, &place.password, &room).await?;
-        joined.wait_for_peer().await?;
-        Ok(joined)
-    };
-    let joined = entering.await.map_err(|error| relay_failed(error, &place))?;
-    Ok(FoundSender { joined, place, dial: RelayPorts(address) })
-}
-
-/// Why a relay could not be used.
-fn relay_failed(error: CrocError, place: &CrocPlace) -> TransferError {
-    match error {
-        CrocError::Connection(_) => client::RelayClientError::Lost.into(),
-        CrocError::Silence => place.relay.silence().into(),
-        CrocError::Refused(refusal) => refused(&refusal),
-        error => failed(error),
-    }
-}
-
-fn refused(refusal: &RelayRefusal) -> TransferError {
-    let refusal = match refusal {
-        RelayRefusal::BadPassword => Refusal::PasswordWrong,
-        RelayRefusal::RoomFull => Refusal::RoleTaken,
-        RelayRefusal::RateLimited => Refusal::TooManyJoins,
-        RelayRefusal::Other => return Misbehaviour::Croc("an answer that no croc relay gives").into(),
-    };
-    client::RelayClientError::Refused(refusal).into()
-}
-
-/// Why a transfer with a croc ended early, once the two have met.
-pub(super) fn failed(error: CrocError) -> TransferError {
-    match error {
-        // What could not be stored is said by the store.
-        CrocError::Connection(_) | CrocError::Store(_) => TransferError::PeerLost,
-        CrocError::Refused(refusal) => refused(&refusal),
-        CrocError::WrongCode => TransferError::WrongCode { tries_left: None },
-        CrocError::PeerGaveUp(_) => TransferError::PeerCancelled,
-        CrocError::Silence => TransferError::PeerSilent { seconds: 30 },
-        CrocError::Idle => TransferError::PeerSilent { seconds: IDLE_LIMIT.as_secs() },
-        CrocError::Misbehaved(what) => Misbehaviour::Croc(what).into(),
-        CrocError::VersionOff => Misbehaviour::Croc("an older version of its protocol").into(),
-        CrocError::Frame(_) => Misbehaviour::Croc("bytes that aren't croc's").into(),
-        CrocError::Message(_) => Misbehaviour::Croc("a message that can't be understood").into(),
-        CrocError::Pake(_) => Misbehaviour::Croc("a key exchange that makes no sense").into(),
-        CrocError::Channel(_) => Misbehaviour::Croc("a message that was not sealed for this side").into(),
-        CrocError::Chunk(_) => Misbehaviour::UnknownBlock.into(),
-    }
+    let (mut joined, dial) = enter(&room, &place).await?;
+    joined.wait_for_peer().await.map_err(|error| relay_failed(error, &place))?;
+    Ok(FoundSender { joined, place, dial })
 }
