@@ -40,6 +40,7 @@ pub use crate::{
     croc::code::{
         Certainty, CrocCode, FoundCode, USUAL_PASSWORD, USUAL_PORT, Version as CrocVersion, find as find_croc,
     },
+    relay::{CrocConfig, CrocPorts},
     transfer::croc::{CrocFate, CrocName, CrocNews, CrocPlace, CrocSend},
 };
 pub use crate::{
