@@ -18,9 +18,12 @@
 //!
 //! - [`link`]: frames over a connection
 //! - [`client`]: how a client joins a room of a croc relay
+//! - [`host`]: the relay's side of that
 //! - [`control`]: the control channel, from the first frame to sealed messages
 //! - [`lanes`]: the data connections of a receiver
 //! - [`receive`]: a transfer as the receiver, step by step
+//! - [`feed`]: the data connections of a sender
+//! - [`send`]: a transfer as the sender, step by step
 
 pub mod channel;
 pub mod chunks;
@@ -28,14 +31,17 @@ pub mod client;
 pub mod code;
 pub mod control;
 pub mod error;
+pub mod feed;
 pub mod frame;
 pub mod hashes;
+pub mod host;
 pub mod lanes;
 pub mod link;
 pub mod manifest;
 pub mod message;
 pub mod pake;
 pub mod receive;
+pub mod send;
 
 #[cfg(test)]
 mod tests;

@@ -39,8 +39,12 @@ pub use self::{
 pub use self::command::CrocReceiveOrder;
 #[cfg(feature = "croc")]
 pub use crate::{
-    croc::code::{CrocCode, FoundCode, USUAL_PORT as USUAL_CROC_PORT, find as find_croc},
-    transfer::croc_places::{CrocRelay, CrocSearch},
+    croc::code::{
+        CrocCode, FoundCode, USUAL_PASSWORD as USUAL_CROC_PASSWORD, USUAL_PORT as USUAL_CROC_PORT,
+        find as find_croc,
+    },
+    relay::{CrocConfig, CrocPorts},
+    transfer::croc::{CrocFate, CrocName, CrocNews, CrocRelay, CrocSearch, CrocSend},
 };
 pub use crate::{
     crypto::{KnownPair, PairId, PairKey, Side},

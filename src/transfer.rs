@@ -2,6 +2,7 @@
 //! one or both of them. A module imports only from those above it in this list:
 //!
 //! - [`show`], [`path_mode`], [`progress`], `meter`, [`error`]: types that the engine, the window and the headless commands share
+//! - `croc`: what a send to a croc and a receive from one share, with the feature `croc`
 //! - [`plan`]: what moves and where it is stored; pure
 //! - [`file_states`], [`offer`], [`notice`]: further shared types
 //! - [`fingerprint`]: what tells that a file has changed, and hashes of files that have not
@@ -12,7 +13,7 @@
 //! - [`send`], [`receive`]: the two sides
 
 #[cfg(feature = "croc")]
-pub mod croc_places;
+pub mod croc;
 pub mod error;
 pub(crate) mod file_states;
 pub(crate) mod fingerprint;

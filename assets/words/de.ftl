@@ -257,6 +257,26 @@ show-text = Text zeigen
 hide-text = Text ausblenden
 remove-named = { $name } nicht senden
 options = Optionen
+also-for-croc = Auch für croc (ergibt einen neuen Code)
+croc-for-one = Ein Code für croc gilt nur für einen Empfänger.
+croc-code-coming = Ein Code für croc wird geholt …
+copy-croc-code = Code für croc kopieren
+croc-how = Für croc: { $command } in ein Terminal eingeben, oder den Code auf getcroc.com
+croc-how-own = Für croc: { $command } in ein Terminal eingeben
+croc-retired = Drei falsche Codes für croc wurden versucht, darum gilt dieser Code nicht mehr. Der von Caiman gilt weiter.
+croc-wrong-try = { $left ->
+    [one] Jemand hat einen falschen Code für croc versucht. Nach einem weiteren gilt er nicht mehr.
+   *[other] Jemand hat einen falschen Code für croc versucht. Nach { $left } weiteren gilt er nicht mehr.
+ }
+croc-away = Für croc lässt sich das Relay { $relay } gerade nicht verwenden: { $why } Es wird immer wieder versucht.
+croc-too-long = Das sind mehr Dateien, als croc genannt werden können, darum gibt es keinen Code für croc.
+croc-names = croc nimmt manche Namen nicht, wie sie sind:
+croc-renamed = { $path } wird { $name }
+croc-link = { $path } ist eine Verknüpfung, die aus ihrem Ordner führt, und wird ausgelassen
+croc-more-names = { $count ->
+    [one] und noch einer
+   *[other] und { $count } weitere
+ }
 receivers-means = Eine andere Zahl ergibt einen neuen Code.
 no-limit = Kein Limit
 expires = Code verfällt

@@ -258,6 +258,26 @@ show-text = Show the text
 hide-text = Hide the text
 remove-named = Don't send { $name }
 options = Options
+also-for-croc = Also for croc (makes a new code)
+croc-for-one = A code for croc is for one receiver only.
+croc-code-coming = Getting a code for croc…
+copy-croc-code = Copy the code for croc
+croc-how = For croc: type { $command } in a terminal, or the code at getcroc.com
+croc-how-own = For croc: type { $command } in a terminal
+croc-retired = Three wrong codes for croc were tried, so that code no longer works. Caiman's own does.
+croc-wrong-try = { $left ->
+    [one] Someone tried a wrong code for croc. After one more, it stops working.
+   *[other] Someone tried a wrong code for croc. After { $left } more, it stops working.
+ }
+croc-away = For croc, the relay { $relay } can't be used for now: { $why } It is tried again and again.
+croc-too-long = These are more files than croc can be told of, so there is no code for croc.
+croc-names = croc doesn't take some names as they are:
+croc-renamed = { $path } becomes { $name }
+croc-link = { $path } is a link that leads out of its folder, and is left out
+croc-more-names = { $count ->
+    [one] and one more
+   *[other] and { $count } more
+ }
 receivers-means = Another number makes a new code.
 no-limit = No limit
 expires = Code expires
@@ -976,7 +996,7 @@ set-test-named = Test { $name }
 set-croc = croc
 set-croc-hint = Caiman can also receive from people who have croc, and send to them. A code of croc protects less than one of Caiman's.
 set-croc-sends = Give each send a code for croc, too
-set-croc-sends-hint = The first to come gets the files. Each send can also be set by itself, under Options.
+set-croc-sends-hint = The first to come gets the files. Under Options, each send can be set by itself.
 set-croc-10 = Also with croc 10
 set-croc-10-hint = croc 10 is the older version, and protects less than croc 11.
 set-croc-public = Public relays of croc

@@ -116,9 +116,9 @@ completion = Compléter en { $word }
 save-to = Enregistrer dans
 save-to-change = Enregistrer ailleurs
 pick-destination = Choisir où enregistrer
-croc-code = C'est un code de croc. Il protège moins qu'un code de Caiman.
-croc-weaker = croc : plus faible qu'un code de Caiman
-croc-bad-relay = Le relais dans cette ligne de croc n'a pas d'adresse valable.
+croc-code = C’est un code de croc. Il protège moins qu’un code de Caiman.
+croc-weaker = croc : plus faible qu’un code de Caiman
+croc-bad-relay = Le relais dans cette ligne de croc n’a pas d’adresse valable.
 slip = « { $word } » n’est pas dans la liste des mots.
 slip-take = Utiliser { $code }
 clipboard-code = Le presse-papiers contient un code : { $code }
@@ -263,6 +263,26 @@ show-text = Afficher le texte
 hide-text = Masquer le texte
 remove-named = Ne pas envoyer « { $name } »
 options = Options
+also-for-croc = Aussi pour croc (donne un nouveau code)
+croc-for-one = Un code pour croc ne vaut que pour un destinataire.
+croc-code-coming = Obtention d’un code pour croc…
+copy-croc-code = Copier le code pour croc
+croc-how = Pour croc : taper { $command } dans un terminal, ou le code sur getcroc.com
+croc-how-own = Pour croc : taper { $command } dans un terminal
+croc-retired = Trois codes erronés pour croc ont été essayés, ce code ne marche donc plus. Celui de Caiman marche toujours.
+croc-wrong-try = { $left ->
+    [one] Quelqu’un a essayé un code erroné pour croc. Encore un, et il ne marche plus.
+   *[other] Quelqu’un a essayé un code erroné pour croc. Encore { $left }, et il ne marche plus.
+ }
+croc-away = Pour croc, le relais { $relay } ne peut pas être utilisé pour l’instant : { $why } De nouveaux essais se suivent.
+croc-too-long = Ces fichiers sont trop nombreux pour croc, il n’y a donc pas de code pour croc.
+croc-names = croc ne prend pas certains noms tels quels :
+croc-renamed = { $path } devient { $name }
+croc-link = { $path } est un lien qui mène hors de son dossier, et est omis
+croc-more-names = { $count ->
+    [one] et un autre
+   *[other] et { $count } autres
+ }
 receivers-means = Un autre nombre donne un nouveau code.
 no-limit = Sans limite
 expires = Expiration du code
@@ -984,7 +1004,7 @@ set-remove = Retirer « { $name } »
 set-test = Tester
 set-test-named = Tester « { $name } »
 set-croc = croc
-set-croc-hint = Caiman peut aussi recevoir de personnes qui ont croc, et leur envoyer. Un code de croc protège moins qu'un code de Caiman.
+set-croc-hint = Caiman peut aussi recevoir de personnes qui ont croc, et leur envoyer. Un code de croc protège moins qu’un code de Caiman.
 set-croc-sends = Donner aussi à chaque envoi un code pour croc
 set-croc-sends-hint = Le premier qui vient reçoit les fichiers. On peut aussi le régler pour chaque envoi, sous « Options ».
 set-croc-10 = Aussi avec croc 10
@@ -992,7 +1012,7 @@ set-croc-10-hint = croc 10 est la version plus ancienne et protège moins que cr
 set-croc-public = Relais publics de croc
 set-add-croc = Ajouter votre propre relais croc
 set-croc-address-hint = relay.example.org ou relay.example.org:9009
-set-croc-password-hint = s'il en a un
+set-croc-password-hint = s’il en a un
 set-in-use = utilisé
 set-good = Joignable, { $latency } ms
 set-good-password = Joignable, { $latency } ms, mot de passe accepté

@@ -5,6 +5,8 @@
 //! - `card`: one transfer
 //! - `code_field`: the code being typed
 //! - `file_list`: how far each file of a running transfer has come
+//! - `for_croc`: the code for croc that a send has
+//! - `passing_on`: how the code of a send is passed on
 //! - `people`: the people that the user has remembered
 //! - `pictures`: thumbnails of what is offered
 //! - `settings_form`: the settings being edited
@@ -19,6 +21,8 @@ pub(super) mod action;
 pub(super) mod card;
 pub(super) mod code_field;
 pub(super) mod file_list;
+pub(super) mod for_croc;
+mod passing_on;
 pub(super) mod people;
 pub(super) mod pictures;
 pub(super) mod settings_form;

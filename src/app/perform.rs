@@ -22,6 +22,7 @@ mod unfinished;
 
 use eframe::egui::{Context, OpenUrl};
 
+use self::orders::Renewal;
 use super::{
     desktop::{
         desk::{ClipboardUse, Job, PickPurpose},
@@ -82,7 +83,8 @@ impl Window {
             Action::FoldOptions(id) => self.change(id, |card| card.folds.options = !card.folds.options),
             Action::RemoveEntry(id, name) => self.remove_entry(id, name),
             Action::Limit(id, limit) => self.limit(id, limit),
-            Action::Receivers(id, receivers) => self.renew_for(id, Some(receivers)),
+            Action::Receivers(id, receivers) => self.renew_for(id, Renewal::Receivers(receivers)),
+            Action::ForCroc(id, is_for_croc) => self.renew_for(id, Renewal::ForCroc(is_for_croc)),
             Action::Expire(id, after) => self.expire_after(id, after),
             Action::FoldText(id) => self.change(id, |card| card.folds.text = !card.folds.text),
             Action::FoldLeftBehind(id) => {
@@ -100,7 +102,7 @@ impl Window {
             Action::AskStop(id, asks) => self.change(id, |card| card.folds.stop = asks),
             Action::Cancel(id) => self.cancel(id),
             Action::Again(id) => self.again(id),
-            Action::Renew(id) => self.renew_for(id, None),
+            Action::Renew(id) => self.renew_for(id, Renewal::AsItIs),
             Action::Resume(resume) => self.resume(ctx, resume),
             Action::ForgetResume => {
                 self.state.unfinished.resume = None;

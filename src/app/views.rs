@@ -8,6 +8,7 @@ mod drop_zone;
 mod ended;
 mod file_list;
 pub(super) mod first_steps;
+mod for_croc;
 pub(super) mod header;
 pub(super) mod history;
 pub(super) mod licences;

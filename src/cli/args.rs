@@ -11,6 +11,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::code_words::CodeWords;
+#[cfg(feature = "croc")]
+use crate::engine::CrocPorts;
 use crate::{
     engine::{
         AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, PeerName, Ports,
@@ -139,6 +141,7 @@ const SEND_LONG_HELP: &str = "Examples:
   caiman send --receivers 3 slides.pdf
   caiman send --remember report.pdf
   caiman send --to Ann report.pdf     no code, once both have remembered each other
+  caiman send --croc report.pdf       the other side may have croc instead of Caiman
   caiman send --server relay.example.org report.pdf
   tar c project | caiman send -       the other side: caiman receive --stdout | tar x
 
@@ -243,8 +246,36 @@ pub(super) struct SendArgs {
     /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
     #[arg(long)]
     pub(super) rate: Option<Rate>,
+    #[cfg(feature = "croc")]
+    #[command(flatten)]
+    pub(super) croc: CrocSendArgs,
     #[command(flatten)]
     pub(super) common: CommonArgs,
+}
+
+/// How to send to a receiver that has croc.
+#[cfg(feature = "croc")]
+#[derive(ClapArgs)]
+#[command(next_help_heading = "To croc")]
+pub(super) struct CrocSendArgs {
+    /// Show a code for croc 10 or 11 as well; whoever comes first, with Caiman or with croc, gets everything.
+    ///
+    /// A code for croc protects less than one of Caiman's. Names that croc refuses are changed, and links that it refuses are left
+    /// out; both are said before the code is shown.
+    #[arg(long = "croc", conflicts_with_all = ["to", "receivers", "remember"])]
+    pub(super) is_for_croc: bool,
+    /// Use a code for croc of your own: at least six characters.
+    #[arg(long, value_name = "CODE", requires = "is_for_croc", hide_short_help = true)]
+    pub(super) croc_code: Option<String>,
+    /// The croc relay at which to wait, instead of croc's public ones.
+    #[arg(long, env = "CAIMAN_CROC_RELAY", value_name = "HOST[:PORT]", hide_short_help = true)]
+    pub(super) croc_relay: Option<String>,
+    /// The password of that croc relay, if it has one of its own.
+    #[arg(long, env = "CAIMAN_CROC_PASSWORD", hide_env_values = true, hide_short_help = true)]
+    pub(super) croc_password: Option<String>,
+    /// Let no croc 10 receive, whose protection is weaker than that of croc 11.
+    #[arg(long, requires = "is_for_croc", hide_short_help = true)]
+    pub(super) no_croc10: bool,
 }
 
 #[derive(ClapArgs)]
@@ -533,6 +564,9 @@ pub(super) struct RelayArgs {
     /// A password that every client must know.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<AccessPassword>,
+    #[cfg(feature = "croc")]
+    #[command(flatten)]
+    pub(super) croc: RelayCrocArgs,
     /// Serve Prometheus metrics on this address, at /metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) metrics: Option<SocketAddr>,
@@ -578,6 +612,22 @@ pub(super) struct RelayArgs {
         hide_short_help = true
     )]
     pub(super) max_memory: ByteSize,
+}
+
+/// How a relay serves clients that have croc.
+#[cfg(feature = "croc")]
+#[derive(ClapArgs)]
+#[command(next_help_heading = "For croc")]
+pub(super) struct RelayCrocArgs {
+    /// Serve clients that have croc 10 or 11 as well.
+    #[arg(long)]
+    pub(super) croc: bool,
+    /// The ports for croc: the control port, then one to eight data ports.
+    #[arg(long, default_value = "9009-9013", requires = "croc", value_name = "PORTS")]
+    pub(super) croc_ports: CrocPorts,
+    /// The password that every croc must know; croc's own default if none is given.
+    #[arg(long, env = "CAIMAN_CROC_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub(super) croc_password: Option<AccessPassword>,
 }
 
 #[cfg(test)]

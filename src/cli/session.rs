@@ -76,6 +76,16 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
+    #[cfg(feature = "croc")]
+    let croc = match croc::send_order(args.croc, &common, &settings) {
+        Ok(Some(_)) if matches!(payload, Payload::Stream { .. }) => {
+            let advice =
+                "standard input can be read only once, and a croc wants its hash before; leave out --croc";
+            return usage(reporter, &Impossible::Arguments(advice.to_owned()).into());
+        }
+        Ok(croc) => croc,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
@@ -112,13 +122,19 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         receivers: args.receivers,
         to: to.clone(),
         name: server::told_name(&common, &settings),
+        #[cfg(feature = "croc")]
+        croc,
     };
     if let Some(name) = &args.to {
         reporter.say(&format!("Calling {}…", Shown(name.trim())), "calling", json!({ "name": name.trim() }));
     }
     let goes_online = order.internet.is_some();
     let (receivers, remember) = (args.receivers, args.remember);
-    let policy = Policy::Send { guarded, without_relay, goes_online, receivers, remember };
+    #[cfg(feature = "croc")]
+    let is_for_croc = order.croc.is_some();
+    #[cfg(not(feature = "croc"))]
+    let is_for_croc = false;
+    let policy = Policy::Send { guarded, without_relay, goes_online, receivers, remember, is_for_croc };
     run(reporter, (policy, to), None, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 

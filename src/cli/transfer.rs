@@ -13,6 +13,8 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
+#[cfg(feature = "croc")]
+use super::croc;
 use super::{
     exit::Exit,
     offer::{
@@ -50,6 +52,8 @@ pub(super) enum Policy {
         receivers: u16,
         /// Under which name to remember the receiver.
         remember: Option<String>,
+        /// Whether a code for croc is to follow the code.
+        is_for_croc: bool,
     },
     Receive(ReceivePolicy),
 }
@@ -205,6 +209,8 @@ impl CliTransfer {
                 self.show_code(&code, relay.as_ref());
                 self.code = Some(code);
             }
+            #[cfg(feature = "croc")]
+            Notice::Croc(news) => croc::show(&news, &self.reporter),
             Notice::Reach { relay, why } => self.show_reach(relay.as_ref(), why.as_ref()),
             Notice::Closed(why) => {
                 self.gone = Some(Exit::of(&why));
@@ -218,12 +224,6 @@ impl CliTransfer {
             // No code is shown to which this could refer.
             Notice::Online(_) if self.person.is_some() => {}
             Notice::Online(online) => self.show_online(&online),
-            Notice::Croc { version } => {
-                let line = format!(
-                    "The other side has croc {version}, whose code protects less than one of Caiman's."
-                );
-                self.reporter.say(&line, "croc", json!({ "version": version }));
-            }
             Notice::Met(place) => self.show_met(&place),
             Notice::Peer(name) => self.reporter.meet(&name),
             Notice::Unanswered => {
@@ -349,7 +349,9 @@ impl CliTransfer {
         if let (None, Policy::Send { without_relay, .. }) = (relay, &*self.policy) {
             text.extend([String::new(), (*without_relay).to_owned()]);
         }
-        text.push("Waiting for the receiver…".to_owned());
+        if !matches!(&*self.policy, Policy::Send { is_for_croc: true, .. }) {
+            text.push("Waiting for the receiver…".to_owned());
+        }
         self.reporter.say(&text.join("\n"), "code", fields);
     }
 

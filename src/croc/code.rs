@@ -48,6 +48,16 @@ pub enum Version {
     V11,
 }
 
+impl Version {
+    /// The major version.
+    pub fn number(self) -> u8 {
+        match self {
+            Version::V10 => 10,
+            Version::V11 => 11,
+        }
+    }
+}
+
 /// A code of croc. Wiped on drop; its `Debug` doesn't show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CrocCode(Zeroizing<String>);

@@ -15,6 +15,12 @@ pub enum CrocError {
     /// What arrives can't be stored.
     #[error(transparent)]
     Store(#[from] StoreFailed),
+    /// What was asked for can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceFailed),
+    /// The list is longer than a message of croc may be.
+    #[error("the list of files is too long for croc")]
+    TooLong,
     /// The relay refuses, and says why.
     #[error(transparent)]
     Refused(#[from] RelayRefusal),
@@ -57,6 +63,11 @@ pub enum CrocError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("what arrives can't be stored")]
 pub struct StoreFailed;
+
+/// What was asked for can't be read. Why is known to the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what was asked for can't be read")]
+pub struct SourceFailed;
 
 /// What a relay says in place of admitting a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

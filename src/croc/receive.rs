@@ -202,7 +202,7 @@ fn unexpected(message: Result<Message, CrocError>) -> CrocError {
 }
 
 /// The address that the peer is told: whole for croc 10, and without the port for croc 11.
-fn told_address(seen_as: &str, version: Version) -> String {
+pub(super) fn told_address(seen_as: &str, version: Version) -> String {
     match (version, seen_as.parse::<SocketAddr>()) {
         (Version::V11, Ok(address)) => address.ip().to_string(),
         (Version::V10, Ok(address)) => address.to_string(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 #[cfg(feature = "croc")]
-use crate::transfer::croc_places::CrocSearch;
+use crate::transfer::croc::{CrocSearch, CrocSend};
 use crate::{
     code::CodePhrase,
     crypto::KnownPair,
@@ -101,6 +101,10 @@ pub struct SendOrder {
     pub to: Option<KnownPair>,
     /// What the receiver is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
+    /// Also waits for one receiver that has croc, under a code of croc's own; `None` for not. Whichever receiver comes first gets
+    /// everything. Not for a stream, several receivers, a person or what follows another send.
+    #[cfg(feature = "croc")]
+    pub croc: Option<CrocSend>,
 }
 
 /// For whose calls to wait, and where.

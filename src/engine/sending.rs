@@ -14,6 +14,8 @@ use super::{
     outbox::{NewBranch, Outbox, listening, transfer},
     signals::EndSignals,
 };
+#[cfg(feature = "croc")]
+use crate::net::{addresses::Reach, client::RelayChoice};
 use crate::{
     panics::caught,
     transfer::{
@@ -118,6 +120,15 @@ fn check(order: &SendOrder) -> Result<(), TransferError> {
             "what follows another send goes to its receiver".to_owned()
         }
         SendOrder { to: Some(_), receivers: 2.., .. } => "one person is one receiver".to_owned(),
+        #[cfg(feature = "croc")]
+        SendOrder { croc: Some(_), after, to, receivers, payload, .. }
+            if after.is_some()
+                || to.is_some()
+                || *receivers != 1
+                || matches!(payload, Payload::Stream { .. }) =>
+        {
+            "a code for croc is for one receiver, and for what can be read more than once".to_owned()
+        }
         SendOrder { receivers: 1, .. } => return Ok(()),
         SendOrder { after: Some(_), .. } => "what follows another send goes to its receiver alone".to_owned(),
         SendOrder { payload: Payload::Stream { .. }, .. } => {
@@ -146,7 +157,18 @@ fn options(order: &SendOrder, throttle: Arc<Throttle>) -> SendOptions {
         iterations,
         connect: ConnectOptions { patience, path_mode, listen, internet },
         name,
+        #[cfg(feature = "croc")]
+        croc: order.croc.clone().map(|mut croc| {
+            croc.search.places.retain(|place| path_mode != PathMode::LocalOnly || is_near(&place.relay));
+            croc
+        }),
     }
+}
+
+/// Whether a relay is in this network or on this computer.
+#[cfg(feature = "croc")]
+fn is_near(relay: &RelayChoice) -> bool {
+    matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer))
 }
 
 /// Runs a send under a code of its own, and a relay beside it if the order allows one.

@@ -12,7 +12,7 @@ use super::{SavedRelay, fields::Fields};
 use crate::{
     croc::code::{CrocCode, FoundCode},
     net::{client::RelayChoice, proxy::Proxies},
-    transfer::croc_places::{CrocRelay, CrocSearch},
+    transfer::croc::{CrocRelay, CrocSearch, CrocSend},
 };
 use crate::{net::client::RelayAddress, store::Expected};
 
@@ -64,6 +64,17 @@ impl Settings {
             return CrocSearch::at_public(code, allows_v10, |address| self.croc_relay(address, None).relay);
         }
         CrocSearch::at(code, &relays, allows_v10)
+    }
+
+    /// How a receiver that has croc is waited for under this code: at `relay`, or else at the user's croc relays, or at the public ones.
+    pub fn croc_send(&self, code: CrocCode, relay: Option<CrocRelay>) -> CrocSend {
+        let named = relay.clone().or_else(|| {
+            let saved = self.croc.relays.first()?;
+            Some(self.croc_relay(saved.address.clone(), None))
+        });
+        let needs_password = named.as_ref().is_some_and(CrocRelay::has_own_password);
+        let relay_to_name = named.map(|relay| relay.relay.address);
+        CrocSend { search: self.croc_search(code, relay), relay: relay_to_name, needs_password }
     }
 
     /// Where the sender of a code may be that was typed or pasted. `None` if the relay in it is no address.

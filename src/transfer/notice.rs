@@ -14,6 +14,8 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "croc")]
+use super::croc::CrocNews;
 use super::{
     error::TransferError,
     file_states::FileWatch,
@@ -43,6 +45,9 @@ pub enum Notice {
         /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.
         relay: Option<RelayAddress>,
     },
+    /// How it is with the code for croc, of a send that has one.
+    #[cfg(feature = "croc")]
+    Croc(CrocNews),
     /// The relay on which a receiver finds the sender has changed, or the reason why there is none.
     Reach {
         /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.
@@ -54,11 +59,6 @@ pub enum Notice {
     Online(OnlineState),
     /// The two sides have found each other.
     Met(MetAt),
-    /// The other side has croc, of this major version: 10 or 11. It comes right before [`Notice::Met`].
-    Croc {
-        /// The version.
-        version: u8,
-    },
     /// What the other side's computer calls itself. It comes at most once after each [`Notice::Met`], before the offer is
     /// reported or answered. Anybody may use any name.
     Peer(PeerName),

@@ -7,13 +7,18 @@
 //! - `session`: the state machine while lanes carry blocks
 //! - `lane_pool`: the lanes, and how many of them are used
 //! - `several`: one code for several receivers
+//! - `reception`: where the receiver is waited for
+//! - `croc`: a receiver that has croc, with the feature `croc`
 //! - `common`: what all of these share
 
 mod common;
+#[cfg(feature = "croc")]
+mod croc;
 mod inquiry;
 mod lane_pool;
 pub(crate) mod offering;
 pub(crate) mod options;
+mod reception;
 mod session;
 mod several;
 mod thumbnails;

@@ -44,7 +44,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),
     (
         "settings",
-        "code croc::code net::access net::client net::internet net::proxy protocol::name protocol::relay platform::host_name relay store sync transfer::croc_places transfer::path_mode transfer::send::MAX_RECEIVERS units",
+        "code croc::code net::access net::client net::internet net::proxy protocol::name protocol::relay platform::host_name relay store sync transfer::croc transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
     ("people", "crypto hex protocol::name store"),
@@ -58,7 +58,6 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer", ""),
     ("transfer::show", "foreign"),
     ("transfer::path_mode", "net::internet"),
-    ("transfer::croc_places", "croc::code net::client"),
     ("transfer::progress", "protocol"),
     ("transfer::meter", ""),
     ("transfer::error", "code net panics platform protocol transfer::show"),
@@ -83,7 +82,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "transfer::receive",
-        "WORDS code croc crypto net panics protocol sync transfer::croc_places transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
+        "WORDS code croc crypto net panics protocol sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
     ("relay", "net panics protocol sync"),
     ("discovery", "hex net protocol"),

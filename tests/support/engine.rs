@@ -490,6 +490,8 @@ impl World {
             receivers: 1,
             to: None,
             name: None,
+            #[cfg(feature = "croc")]
+            croc: None,
         }
     }
 

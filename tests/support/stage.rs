@@ -168,6 +168,8 @@ impl Stage {
             receivers: 1,
             to: None,
             name: self.name.clone(),
+            #[cfg(feature = "croc")]
+            croc: None,
         };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {

@@ -65,6 +65,8 @@ pub(in crate::app) enum Action {
     Limit(TaskId, Option<u64>),
     /// Send the same under a new code that is good for this many receivers.
     Receivers(TaskId, u16),
+    /// Whether a waiting send has a code for croc too. It gets a new code of its own with it.
+    ForCroc(TaskId, bool),
     /// End a send that still waits after this time; `None` for never.
     Expire(TaskId, Option<Duration>),
     /// Show or hide the rest of a received text.
@@ -227,6 +229,8 @@ pub(in crate::app) enum Recipient {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Copied {
     Code,
+    /// The code for croc.
+    CrocCode,
     /// A text for a person who may not have Caiman: where to get it, the code and the link.
     Invitation,
     Text,

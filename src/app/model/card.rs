@@ -11,14 +11,16 @@ use tokio::sync::watch;
 use super::{
     action::{Copied, Recipient, Resume},
     file_list::FileList,
+    for_croc::ForCroc,
     people::Parting,
     sheet::Sheet,
 };
 use crate::{
-    code::{CodePhrase, Invite},
+    code::CodePhrase,
     engine::{
-        CallState, Connection, FoundCode, Internet, InvitationChain, KnownPair, MetAt, NotAdded, NotKept,
-        Notice, Offer, OnlineState, PairId, PeerName, Phase, Progress, Report, TaskId, TransferError,
+        CallState, Connection, CrocNews, FoundCode, Internet, InvitationChain, KnownPair, MetAt, NotAdded,
+        NotKept, Notice, Offer, OnlineState, PairId, PeerName, Phase, Progress, Report, TaskId,
+        TransferError,
     },
     history::{Direction, PastKind},
     net::client::RelayAddress,
@@ -165,6 +167,10 @@ pub(in crate::app) struct Card {
     pub(in crate::app) met_at: Option<MetAt>,
     /// The version of croc that the other side has, if it has that.
     pub(in crate::app) croc: Option<u8>,
+    /// Whether a send is to have a code for croc too.
+    pub(in crate::app) is_for_croc: bool,
+    /// How it is with that code.
+    pub(in crate::app) for_croc: ForCroc,
     /// What the other computer calls itself, if it has said that.
     pub(in crate::app) peer: Option<PeerName>,
     /// The person at the other end, if it was met as one.
@@ -254,6 +260,8 @@ impl Card {
             online: None,
             met_at: None,
             croc: None,
+            is_for_croc: false,
+            for_croc: ForCroc::default(),
             peer: None,
             person: None,
             call: None,
@@ -325,6 +333,7 @@ impl Card {
                 self.code = Some(code);
                 self.relay = relay;
             }
+            #[cfg(feature = "croc")]
             Notice::Reach { relay, why } => {
                 (self.relay, self.off_relay) = (relay, why);
                 self.renew_qr();
@@ -341,7 +350,8 @@ impl Card {
                 self.forget_peer();
                 (self.tries_left, self.other_version) = (None, None);
             }
-            Notice::Croc { version } => self.croc = Some(version),
+            Notice::Croc(CrocNews::Peer { version }) => self.croc = Some(version),
+            Notice::Croc(news) => self.for_croc.hear(news),
             // A person goes by the name that the user knows.
             Notice::Peer(name) => {
                 self.peer = self.peer.take().filter(|_| self.person.is_some()).or(Some(name));
@@ -615,53 +625,6 @@ impl Card {
             | StartedWith::Invitation
             | StartedWith::Call(_) => (Vec::new(), 0),
         }
-    }
-
-    /// The addresses at which others reach this computer, if its code is on no other relay.
-    pub(in crate::app) fn only_here(&self) -> Option<&[RelayAddress]> {
-        self.hosted.as_deref().filter(|_| self.relay.is_none())
-    }
-
-    /// The addresses at which others reach this computer, if the words of the code alone don't lead to it from elsewhere.
-    pub(in crate::app) fn only_by_link(&self) -> Option<&[RelayAddress]> {
-        self.only_here().filter(|_| self.internet.is_none())
-    }
-
-    /// Invite links with the code and a relay, the most likely address first. Where the internet alone leads to this
-    /// computer, the link names no relay, because an address of this computer would be of no use and told to everybody
-    /// who sees the link. It names none either where this computer has no address that others could use.
-    pub(in crate::app) fn invites(&self) -> Vec<Invite> {
-        let Some(code) = &self.code else { return Vec::new() };
-        let servers: Vec<&RelayAddress> = match (self.only_here(), &self.online) {
-            (Some(hosted), None | Some(OnlineState::NoRelay | OnlineState::Taken)) => hosted.iter().collect(),
-            (Some(_), Some(OnlineState::Reachable { .. })) => Vec::new(),
-            (None, _) => self.relay.iter().collect(),
-        };
-        let invite = |server: Option<String>| Invite::new(code.clone(), server.as_deref()).ok();
-        if servers.is_empty() {
-            return invite(None).into_iter().collect();
-        }
-        servers.into_iter().filter_map(|server| invite(Some(server.to_string()))).collect()
-    }
-
-    /// Shows the QR code of the link as it is now, if one is shown.
-    fn renew_qr(&mut self) {
-        if self.folds.qr.is_some() {
-            self.folds.qr = None;
-            self.fold_qr();
-        }
-    }
-
-    /// Shows or hides the QR code of the first invite link.
-    pub(in crate::app) fn fold_qr(&mut self) {
-        let link = self.invites().first().map(ToString::to_string);
-        self.folds.qr = match (self.folds.qr.take(), link) {
-            (None, Some(link)) => fast_qr::QRBuilder::new(link).build().ok().map(|code| {
-                let row = |y: usize| (0..code.size).map(|x| code[y][x].value()).collect();
-                (0..code.size).map(row).collect()
-            }),
-            _ => None,
-        };
     }
 
     /// Which text was copied a moment ago, so that its button says so.

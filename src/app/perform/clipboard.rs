@@ -23,6 +23,7 @@ impl Window {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let text = match what {
             Copied::Code => card.code.as_ref().map(ToString::to_string),
+            Copied::CrocCode => card.for_croc.code.as_ref().map(|code| code.as_str().to_owned()),
             Copied::Invitation => explain::invitation(&self.words, card, self.releases.as_deref()),
             Copied::Text => card.text.clone(),
             Copied::Report => Some(explain::report(&self.words, card)),

@@ -18,13 +18,25 @@ use crate::{
     },
     code::CodePhrase,
     engine::{
-        Answer, CodeChoice, Command, CrocReceiveOrder, DEFAULT_ITERATIONS, FoundCode, InvitationChain,
-        Invited, Output, PATIENCE, PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId, Venue,
+        Answer, CodeChoice, Command, CrocCode, CrocReceiveOrder, DEFAULT_ITERATIONS, FoundCode,
+        InvitationChain, Invited, Output, PATIENCE, PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder,
+        TaskId, Venue,
     },
     history::Direction,
     net::client::RelayAddress,
     transfer::show::Shown,
 };
+
+/// How a send begins again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Renewal {
+    /// As it is.
+    AsItIs,
+    /// For this many receivers.
+    Receivers(u16),
+    /// With a code for croc, or without.
+    ForCroc(bool),
+}
 
 impl Window {
     /// Hands a command to the engine and says whether it was taken. The engine refuses commands only while it is
@@ -81,10 +93,16 @@ impl Window {
     /// Sends something. A code is good for as many receivers as the settings say.
     pub(in crate::app) fn send(&mut self, started_with: StartedWith, recipient: Recipient) {
         let receivers = if recipient == Recipient::ByCode { self.state.settings.receivers } else { 1 };
-        self.send_for(receivers, started_with, recipient);
+        self.send_for(receivers, self.state.settings.croc.sends, started_with, recipient);
     }
 
-    fn send_for(&mut self, receivers: u16, started_with: StartedWith, recipient: Recipient) {
+    fn send_for(
+        &mut self,
+        receivers: u16,
+        is_for_croc: bool,
+        started_with: StartedWith,
+        recipient: Recipient,
+    ) {
         let payload = match &started_with {
             StartedWith::Paths(paths) => Payload::Paths(paths.clone()),
             StartedWith::Text(text) => Payload::Text(text.clone()),
@@ -103,6 +121,8 @@ impl Window {
             return self.state.tell(Tone::Warning, self.words.say("person-unknown"));
         }
         let (settings, internet) = (&self.state.settings, self.state.internet());
+        let is_for_croc = is_for_croc && receivers == 1 && recipient == Recipient::ByCode;
+        let croc_code = if is_for_croc { CrocCode::draw().ok() } else { None };
         let order = SendOrder {
             payload,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
@@ -118,13 +138,14 @@ impl Window {
             receivers,
             to,
             name: settings.told_name(),
+            croc: croc_code.map(|code| settings.croc_send(code, None)),
         };
         let (id, limit) = (self.engine.new_id(), order.bytes_per_sec);
         if self.command(Command::Send(id, Box::new(order))) {
             self.state.add(id, Direction::Sent, started_with);
             self.change(id, |card| {
                 (card.bond, card.receivers, card.internet) = (after.map(Bond::After), receivers, internet);
-                card.limit = limit;
+                (card.limit, card.is_for_croc) = (limit, is_for_croc);
                 card.folds.wants_focus = person.is_none();
             });
             if let Some(person) = person {
@@ -133,11 +154,16 @@ impl Window {
         }
     }
 
-    /// Gives up the code of a waiting send, and sends the same under a new one, for as many receivers or for these.
-    pub(super) fn renew_for(&mut self, id: TaskId, receivers: Option<u16>) {
+    /// Gives up the code of a waiting send, and sends the same under a new one.
+    pub(super) fn renew_for(&mut self, id: TaskId, renewal: Renewal) {
         let Some(card) = self.state.card(id) else { return };
         let (started_with, is_retired) = (card.started_with.clone(), card.is_retired());
-        let receivers = receivers.unwrap_or(card.receivers);
+        let (mut receivers, mut is_for_croc) = (card.receivers, card.is_for_croc);
+        match renewal {
+            Renewal::AsItIs => {}
+            Renewal::Receivers(number) => receivers = number,
+            Renewal::ForCroc(is_on) => is_for_croc = is_on,
+        }
         let (limit, is_open) = (card.limit, card.folds.options);
         if is_retired {
             // The send goes on for its last minute, in which it tells those who try the old code that it is retired.
@@ -147,7 +173,7 @@ impl Window {
         } else {
             return;
         }
-        self.send_for(receivers, started_with, Recipient::ByCode);
+        self.send_for(receivers, is_for_croc, started_with, Recipient::ByCode);
         if let Some(new) = self.state.cards.first().map(|card| card.id).filter(|new| *new != id) {
             self.change(new, |card| card.folds.options = is_open);
             if limit != self.state.settings.bytes_per_sec {

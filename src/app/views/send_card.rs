@@ -11,6 +11,7 @@ use eframe::egui::{
 use super::{
     View,
     card_parts::{left_behind_ui, sign, standstill_ui},
+    for_croc::{croc_code_ui, croc_notes_ui, croc_option_ui},
 };
 use crate::{
     app::{
@@ -91,6 +92,7 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
     }
     if waits_under_code(card) {
         part(ui, "reach", |ui| reach_ui(ui, card, state, view));
+        part(ui, "croc notes", |ui| croc_notes_ui(ui, card, view));
     }
     part(ui, "more", |ui| more_ui(ui, card, state, view));
     if card.folds.options && waits_under_code(card) {
@@ -149,6 +151,7 @@ fn code_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             }
             ui.add_space(space::XS);
             state_line_ui(ui, card, state, view);
+            part(ui, "croc", |ui| croc_code_ui(ui, card, view));
         });
     });
 }
@@ -333,6 +336,7 @@ fn options_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             }
         }
         part(ui, "receivers", |ui| receivers_ui(ui, card, state, view));
+        part(ui, "croc", |ui| croc_option_ui(ui, card, state.branches(card.id).next().is_some(), view));
         part(ui, "limit", |ui| limit_ui(ui, card, view));
         part(ui, "expiry", |ui| expiry_ui(ui, card, view));
     });

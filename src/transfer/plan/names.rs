@@ -115,7 +115,15 @@ fn repair_for_windows(name: &str) -> String {
     repaired
 }
 
-fn is_device(stem: &str) -> bool {
+/// `name` with a number before its ending, however long it is then.
+#[cfg(feature = "croc")]
+pub(crate) fn numbered(name: &str, number: u32) -> String {
+    let (stem, ending) = split_ending(name);
+    format!("{stem} ({number}){ending}")
+}
+
+/// Whether the part of a name before its first dot is the name of a device on Windows.
+pub(crate) fn is_device(stem: &str) -> bool {
     let upper = stem.to_uppercase();
     let numbered = |prefix: &str| {
         upper.strip_prefix(prefix).is_some_and(|rest| {

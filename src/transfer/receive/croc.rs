@@ -31,7 +31,7 @@ use self::{
     blocks::BlockStore,
     fetching::{Fetching, Keeper},
     list::{CrocListed, listed},
-    meeting::{FoundSender, failed, find},
+    meeting::{FoundSender, find},
 };
 use super::{
     ReceiverInput,
@@ -42,7 +42,6 @@ use super::{
 };
 use crate::{
     croc::{
-        code::Version,
         control::CodeMeeting,
         manifest::CrocList,
         receive::{CrocArrival, CrocOffer, meet},
@@ -50,7 +49,7 @@ use crate::{
     panics::{caught, spawn_blocking},
     protocol::manifest::ManifestError,
     transfer::{
-        croc_places::CrocSearch,
+        croc::{CrocNews, CrocSearch, failed},
         error::{FileAction, Misbehaviour, TransferError},
         notice::{Context, MetAt, Notice},
         progress::{Phase, Report},
@@ -175,7 +174,7 @@ async fn meet_sender(
     let meeting =
         CodeMeeting { room: &room, password: code.password(place.version), allows_v10: *allows_v10 };
     let mut offer = meet(joined, &dial, meeting, &place.password).await.map_err(failed)?;
-    context.tell(Notice::Croc { version: if offer.version == Version::V10 { 10 } else { 11 } }).await;
+    context.tell(Notice::Croc(CrocNews::Peer { version: offer.version.number() })).await;
     context.tell(Notice::Met(MetAt::Relay(place.relay.address))).await;
     context.enter(Phase::Listing);
     let list = std::mem::take(&mut offer.list);

@@ -12,11 +12,17 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
+#[cfg(feature = "croc")]
+use super::croc::{
+    serve,
+    waiting::{CrocGuest, CrocWait},
+};
 use super::{
     common::{cancelled, check_common, last_word},
     inquiry::Inquiry,
     lane_pool::SendLanePool,
     options::{SendOptions, SenderInput},
+    reception::{Newcomer, Reception},
     session::{Sending, Workload},
     thumbnails::ThumbnailRequests,
 };
@@ -34,8 +40,8 @@ use crate::{
         lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
         link::{
             control::Control,
-            invitation::{Invitations, MeetingPlace},
-            rendezvous::{MeetBy, Meeting, WaitingSender, explain_loss},
+            invitation::Invitations,
+            rendezvous::{MeetBy, WaitingSender, explain_loss},
             session::Session,
         },
         notice::{Context, Notice},
@@ -92,12 +98,30 @@ pub(super) async fn offer_under(
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
+    let waiting = Reception {
+        caiman: waiting,
+        #[cfg(feature = "croc")]
+        croc: options.croc.clone().map(|croc| CrocWait::new(croc, listing.manifests(), context)),
+    };
     let mut offering = Offering { listing, offered: None, waiting: Some(waiting) };
     let (mut invitations, mut next) = (Some(invitations), None);
     loop {
-        let (meeting, place) = match next.take() {
+        let newcomer = match next.take() {
             Some(next) => next,
             None => offering.next_receiver(context).await?,
+        };
+        let (meeting, place) = match newcomer {
+            Newcomer::Caiman(meeting, place) => (*meeting, place),
+            #[cfg(feature = "croc")]
+            Newcomer::Croc(guest) => {
+                match offering.serve_croc(*guest, &options, pause.clone(), context).await? {
+                    Some(report) => return Ok(report),
+                    None => {
+                        offering.look_again();
+                        continue;
+                    }
+                }
+            }
         };
         let venue = meeting.venue.clone();
         let session = Session::through(meeting, Side::Sender, options.connect.clone(), context);
@@ -112,7 +136,7 @@ pub(super) async fn offer_under(
             Ok(Served::Lost) => offering.look_again(),
             Ok(Served::Replaced(newcomer)) => {
                 offering.look_again();
-                next = Some(*newcomer);
+                next = Some(newcomer);
             }
             Err(error) => return Err(explain_loss(error, &venue).await),
         }
@@ -126,7 +150,7 @@ pub(crate) struct Offering<'a> {
     /// What the listing has come to for the receiver that has come.
     pub(crate) offered: Option<Offered>,
     /// Where other receivers are waited for, if the first is lost before it has answered.
-    pub(crate) waiting: Option<WaitingSender<'a>>,
+    pub(crate) waiting: Option<Reception<'a>>,
 }
 
 /// What a session with a receiver has come to.
@@ -136,11 +160,8 @@ pub(crate) enum Served {
     /// The receiver was lost before it answered.
     Lost,
     /// The receiver was lost before it answered, and another has come.
-    Replaced(Box<Newcomer>),
+    Replaced(Newcomer),
 }
-
-/// A receiver that has proven the code, and where that was.
-type Newcomer = (Meeting, MeetingPlace);
 
 impl Offering<'_> {
     /// Has the files looked at again for the next receiver, because the last one was lost before it answered.
@@ -160,10 +181,32 @@ impl Offering<'_> {
             }
         };
         tokio::select! {
-            newcomer = Box::pin(waiting.receiver()) => newcomer,
+            newcomer = waiting.newcomer() => newcomer,
             error = listing => Err(error),
             () = context.cancel.cancelled() => Err(cancelled(context)),
         }
+    }
+
+    /// Offers what is listed to a receiver that has croc, and sends what it asks for. `None` if it was lost before it has answered.
+    #[cfg(feature = "croc")]
+    async fn serve_croc(
+        &mut self,
+        guest: CrocGuest,
+        options: &SendOptions,
+        pause: watch::Receiver<bool>,
+        context: &Context,
+    ) -> Result<Option<Report>, TransferError> {
+        let Self { listing, offered, waiting } = self;
+        let on_answer = || {
+            if let Some(waiting) = waiting.take() {
+                waiting.settle();
+            }
+        };
+        let ended = serve(guest, (listing, offered), on_answer, (options, pause), context).await;
+        if let Ok(None) = ended {
+            tell_unanswered(context).await;
+        }
+        ended
     }
 
     /// Offers what is listed over `control`, and runs the session to its end.
@@ -201,7 +244,7 @@ impl Offering<'_> {
     ) -> Result<Served, TransferError> {
         let loss = control.loss();
         let Self { listing, offered, waiting } = self;
-        let waits_again = waiting.as_ref().is_some_and(WaitingSender::may_wait_again);
+        let waits_again = waiting.as_ref().is_some_and(Reception::may_wait_again);
         let acceptance = tokio::select! {
             asked = ask(control, options, listing, offered, context) => match asked {
                 Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
@@ -215,7 +258,7 @@ impl Offering<'_> {
                 asked => asked?,
             },
             newcomer = another(waiting, loss, context), if waits_again => {
-                return Ok(Served::Replaced(Box::new(newcomer?)));
+                return Ok(Served::Replaced(newcomer?));
             }
         };
         if let Some(waiting) = waiting.take() {
@@ -260,7 +303,7 @@ async fn ask(
 
 /// Once the receiver has been lost for a while, waits for another one beside it. Whichever of them is there first is served.
 async fn another(
-    waiting: &mut Option<WaitingSender<'_>>,
+    waiting: &mut Option<Reception<'_>>,
     mut loss: watch::Receiver<Option<Instant>>,
     context: &Context,
 ) -> Result<Newcomer, TransferError> {
@@ -277,7 +320,7 @@ async fn another(
         let phase = context.phase();
         tell_unanswered(context).await;
         tokio::select! {
-            newcomer = Box::pin(waiting.receiver()) => return newcomer,
+            newcomer = waiting.newcomer() => return newcomer,
             _ = loss.wait_for(Option::is_none) => {}
         }
         waiting.rest().await;

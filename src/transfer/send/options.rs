@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+#[cfg(feature = "croc")]
+use crate::transfer::croc::CrocSend;
 use crate::{
     protocol::name::PeerName,
     transfer::{
@@ -27,6 +29,9 @@ pub(crate) struct SendOptions {
     pub connect: ConnectOptions,
     /// What the receiver is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
+    /// Also waits for a receiver that has croc.
+    #[cfg(feature = "croc")]
+    pub croc: Option<CrocSend>,
 }
 
 impl SendOptions {

@@ -80,6 +80,8 @@ pub(crate) struct Listing {
     work: Option<Blocking<Result<ListingRound, TransferError>>>,
     /// What is listed; `None` while `work` is running.
     listed: Option<Listed>,
+    /// What is listed so far, for those who look; `None` until it is listed for the first time.
+    shown: watch::Sender<Option<Arc<Manifest>>>,
     untold: VecDeque<Notice>,
 }
 
@@ -94,6 +96,15 @@ enum Listed {
     Single(Offered),
     /// What another receiver has been offered already, so that nothing can be added.
     Settled(Offered),
+}
+
+impl Listed {
+    fn manifest(&self) -> &Arc<Manifest> {
+        match self {
+            Self::Paths(scanned) => &scanned.manifest,
+            Self::Single(offered) | Self::Settled(offered) => &offered.manifest,
+        }
+    }
 }
 
 /// What is offered, and where its bytes come from.
@@ -138,6 +149,7 @@ impl Listing {
             stop,
             work: Some(work),
             listed: None,
+            shown: watch::Sender::new(None),
             untold: VecDeque::new(),
         })
     }
@@ -157,9 +169,16 @@ impl Listing {
             _stops: stop.clone().drop_guard(),
             stop,
             work: None,
+            shown: watch::Sender::new(Some(Arc::clone(&offered.manifest))),
             listed: Some(Listed::Settled(offered)),
             untold,
         }
+    }
+
+    /// What is listed, from now on and after each change; `None` until it is listed for the first time.
+    #[cfg(feature = "croc")]
+    pub(crate) fn manifests(&self) -> watch::Receiver<Option<Arc<Manifest>>> {
+        self.shown.subscribe()
     }
 
     /// Lists until there is nothing left to list or to report. Safe to drop and call again.
@@ -170,6 +189,7 @@ impl Listing {
                 let done = work.await;
                 self.work = None;
                 let ListingRound { listed, news } = done?;
+                self.shown.send_replace(Some(Arc::clone(listed.manifest())));
                 self.listed = Some(listed);
                 self.untold.extend(news);
             } else {

@@ -47,6 +47,35 @@ impl Content {
             Self::Stream(_) => None,
         }
     }
+
+    /// The path of an entry on this machine, to be shown to the user; empty if it isn't a file.
+    pub(crate) fn path_of(&self, entry: u32) -> PathBuf {
+        let origin = match self {
+            Self::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
+            Self::Text(_) | Self::Stream(_) => None,
+        };
+        origin.unwrap_or_default()
+    }
+
+    /// Fills `bytes` with those of an entry from `offset` on, or finds out that the file is no longer what was offered. A stream
+    /// can't be read like this. Blocks on the disk.
+    pub(crate) fn read(&self, entry: u32, offset: u64, bytes: &mut [u8]) -> Result<(), Withdrawal> {
+        let origin = match self {
+            Self::Files(origins) => origins.get(entry as usize).ok_or(Withdrawal::Unreadable)?,
+            Self::Text(text) => {
+                let part = usize::try_from(offset).ok().and_then(|from| text.get(from..from + bytes.len()));
+                bytes.copy_from_slice(part.ok_or(Withdrawal::Unreadable)?);
+                return Ok(());
+            }
+            Self::Stream(_) => return Err(Withdrawal::Unreadable),
+        };
+        let file = File::open(&origin.path).map_err(|error| withdrawal(&error))?;
+        let read = platform::read_exact_at(&file, bytes, offset);
+        // If the fingerprint is still that of the listing, the file has changed neither before it was read nor while it
+        // was.
+        check_fingerprint(&file, origin.fingerprint)?;
+        read.map_err(|error| withdrawal(&error))
+    }
 }
 
 /// A stream and how far it has been read.
@@ -208,11 +237,7 @@ impl Outgoing {
 
     /// The path of an entry on this machine, to be shown to the user; empty if it isn't a file.
     pub(crate) fn path_of(&self, entry: u32) -> PathBuf {
-        let origin = match &self.content {
-            Content::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
-            Content::Text(_) | Content::Stream(_) => None,
-        };
-        origin.unwrap_or_default()
+        self.content.path_of(entry)
     }
 
     /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now. Returns the
@@ -314,24 +339,9 @@ impl Outgoing {
     }
 
     fn read(&self, segment: Segment, buffer: &mut Vec<u8>) -> Result<(), Withdrawal> {
-        let (offset, len) = (segment.offset, segment.len as usize);
-        let origin = match &self.content {
-            Content::Files(origins) => origins.get(segment.entry as usize).ok_or(Withdrawal::Unreadable)?,
-            Content::Text(text) => {
-                let part = usize::try_from(offset).ok().and_then(|from| text.get(from..from + len));
-                buffer.extend_from_slice(part.ok_or(Withdrawal::Unreadable)?);
-                return Ok(());
-            }
-            Content::Stream(_) => return Err(Withdrawal::Unreadable),
-        };
-        let file = File::open(&origin.path).map_err(|error| withdrawal(&error))?;
         let start = buffer.len();
-        buffer.resize(start + len, 0);
-        let read = platform::read_exact_at(&file, &mut buffer[start..], offset);
-        // If the fingerprint is still that of the listing, the file has changed neither before it was read nor while it
-        // was.
-        check_fingerprint(&file, origin.fingerprint)?;
-        read.map_err(|error| withdrawal(&error))
+        buffer.resize(start + segment.len as usize, 0);
+        self.content.read(segment.entry, segment.offset, &mut buffer[start..])
     }
 
     fn withdraw(&self, entry: u32, reason: Withdrawal) {

@@ -188,6 +188,8 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
         iterations: 0,
         connect: connect_options(terms.patience),
         name: None,
+        #[cfg(feature = "croc")]
+        croc: None,
     };
     let payload = Payload::Paths(vec![outbox.to_owned()]);
     let control = Control::new(session, &venue(), &context);

@@ -13,7 +13,7 @@ use tokio::{
     time::{Interval, interval, sleep},
 };
 
-use super::{blocks::BlockStore, meeting::failed};
+use super::blocks::BlockStore;
 use crate::{
     croc::{
         chunks::{self, CHUNK_LEN},
@@ -24,6 +24,7 @@ use crate::{
     panics::{Blocking, spawn_blocking},
     sync::lock,
     transfer::{
+        croc::failed,
         error::{Impossible, TransferError},
         file_states::ShownFiles,
         notice::Context,

@@ -1,7 +1,7 @@
 //! Finds the sender that waits under a croc code: at every relay where it may be, side by side, in the room that its version makes of
 //! the code. Nothing is said there before somebody is in the room, so looking costs no try.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     net::TcpStream,
@@ -10,18 +10,11 @@ use tokio::{
 };
 
 use crate::{
-    croc::{
-        client::{InRoom, join},
-        error::{CrocError, RelayRefusal},
-        lanes::Dial,
-        receive::IDLE_LIMIT,
-    },
-    net::client::{self, LaneAddress},
+    croc::client::InRoom,
     panics::{joined, reported},
-    protocol::relay::Refusal,
     transfer::{
-        croc_places::{CrocPlace, CrocSearch},
-        error::{Misbehaviour, TransferError},
+        croc::{CrocPlace, CrocSearch, RelayPorts, enter, relay_failed},
+        error::TransferError,
     },
 };
 
@@ -35,17 +28,6 @@ pub(in crate::transfer::receive) struct FoundSender {
     pub(super) joined: InRoom<TcpStream>,
     pub(super) place: CrocPlace,
     pub(super) dial: RelayPorts,
-}
-
-/// The ports of a relay, at the address at which it was reached.
-pub(super) struct RelayPorts(LaneAddress);
-
-impl Dial for RelayPorts {
-    type Stream = TcpStream;
-
-    async fn dial(&self, port: u16) -> io::Result<TcpStream> {
-        self.0.connect(port).await.map_err(io::Error::other)
-    }
 }
 
 /// The sender of a code that may be Caiman's or croc's.
@@ -115,52 +97,7 @@ pub(super) async fn find(search: &CrocSearch) -> Result<FoundSender, TransferErr
 
 /// Waits in a room until somebody is there.
 async fn visit(room: String, place: CrocPlace) -> Result<FoundSender, TransferError> {
-    let (stream, address) = client::connect_only(&place.relay).await?;
-    let entering = async {
-        let mut joined = join(stream, &place.password, &room).await?;
-        joined.wait_for_peer().await?;
-        Ok(joined)
-    };
-    let joined = entering.await.map_err(|error| relay_failed(error, &place))?;
-    Ok(FoundSender { joined, place, dial: RelayPorts(address) })
-}
-
-/// Why a relay could not be used.
-fn relay_failed(error: CrocError, place: &CrocPlace) -> TransferError {
-    match error {
-        CrocError::Connection(_) => client::RelayClientError::Lost.into(),
-        CrocError::Silence => place.relay.silence().into(),
-        CrocError::Refused(refusal) => refused(&refusal),
-        error => failed(error),
-    }
-}
-
-fn refused(refusal: &RelayRefusal) -> TransferError {
-    let refusal = match refusal {
-        RelayRefusal::BadPassword => Refusal::PasswordWrong,
-        RelayRefusal::RoomFull => Refusal::RoleTaken,
-        RelayRefusal::RateLimited => Refusal::TooManyJoins,
-        RelayRefusal::Other => return Misbehaviour::Croc("an answer that no croc relay gives").into(),
-    };
-    client::RelayClientError::Refused(refusal).into()
-}
-
-/// Why a transfer with a croc ended early, once the two have met.
-pub(super) fn failed(error: CrocError) -> TransferError {
-    match error {
-        // What could not be stored is said by the store.
-        CrocError::Connection(_) | CrocError::Store(_) => TransferError::PeerLost,
-        CrocError::Refused(refusal) => refused(&refusal),
-        CrocError::WrongCode => TransferError::WrongCode { tries_left: None },
-        CrocError::PeerGaveUp(_) => TransferError::PeerCancelled,
-        CrocError::Silence => TransferError::PeerSilent { seconds: 30 },
-        CrocError::Idle => TransferError::PeerSilent { seconds: IDLE_LIMIT.as_secs() },
-        CrocError::Misbehaved(what) => Misbehaviour::Croc(what).into(),
-        CrocError::VersionOff => Misbehaviour::Croc("an older version of its protocol").into(),
-        CrocError::Frame(_) => Misbehaviour::Croc("bytes that aren't croc's").into(),
-        CrocError::Message(_) => Misbehaviour::Croc("a message that can't be understood").into(),
-        CrocError::Pake(_) => Misbehaviour::Croc("a key exchange that makes no sense").into(),
-        CrocError::Channel(_) => Misbehaviour::Croc("a message that was not sealed for this side").into(),
-        CrocError::Chunk(_) => Misbehaviour::UnknownBlock.into(),
-    }
+    let (mut joined, dial) = enter(&room, &place).await?;
+    joined.wait_for_peer().await.map_err(|error| relay_failed(error, &place))?;
+    Ok(FoundSender { joined, place, dial })
 }

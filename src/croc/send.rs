@@ -1,0 +1,259 @@
+//! A transfer as the sender, step by step: the wait in the code's room, the proof of the code, the list, whatever the receiver asks
+//! for, the farewell. The caller decides what is offered, and where the bytes come from.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{
+    channel::MAX_MESSAGE,
+    chunks::{self, ChunkError},
+    client::InRoom,
+    code::Version,
+    control::{CodeMeeting, CrocControl, secure_sender},
+    error::CrocError,
+    feed::{self, ChunkSource, FileJob, SharedJob},
+    frame::KEEP_ALIVE,
+    lanes::{self, Dial, LaneOrder},
+    link::{FrameStream, Link},
+    manifest::CrocList,
+    message::{Message, Request},
+    receive::{IDLE_LIMIT, told_address},
+};
+
+/// How long nothing may come in a room, not even a keep-alive: a relay sends one each second while the sender is alone.
+const QUIET_LIMIT: Duration = Duration::from_secs(30);
+/// How long a receiver that has said something may take until the channel is sealed.
+const HANDSHAKE_LIMIT: Duration = Duration::from_mins(1);
+/// How long the receiver may take for its part of a step.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
+/// How long a receiver may take to say that it has a file of which everything was sent. On a slow network, much of it is still on its
+/// way then.
+const STORE_LIMIT: Duration = Duration::from_mins(10);
+/// How long the last words get to arrive before the connection ends.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+/// How often a receiver may ask for one file: more often than one that arrives damaged by chance.
+const MAX_REPEATS: u8 = 10;
+
+/// Who is in the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTheRoom {
+    /// Something has arrived that a receiver may have said.
+    Receiver,
+    /// Somebody who says nothing was there before this side: another sender whose code leads to the same room.
+    Stranger,
+}
+
+/// Waits until somebody is in the room and says something; what was said is left to be read.
+///
+/// # Errors
+///
+/// [`CrocError::Silence`] if somebody came and says nothing, or the relay doesn't answer any more.
+pub async fn wait_for_receiver<S: FrameStream>(joined: &mut InRoom<S>) -> Result<InTheRoom, CrocError> {
+    let mut was_alone = false;
+    loop {
+        match timeout(QUIET_LIMIT, joined.link.peek()).await {
+            Ok(Ok(KEEP_ALIVE)) => {
+                joined.link.read().await?;
+                was_alone = true;
+            }
+            Ok(Ok(_)) => return Ok(InTheRoom::Receiver),
+            Ok(Err(error)) => return Err(error),
+            Err(_) if was_alone => return Err(CrocError::Silence),
+            Err(_) => return Ok(InTheRoom::Stranger),
+        }
+    }
+}
+
+/// A receiver that has proven the code and waits for the list.
+pub struct CrocReceiver<S> {
+    control: CrocControl<S>,
+    lanes: Vec<Link<S>>,
+    /// Which of croc's protocols it speaks.
+    pub version: Version,
+}
+
+/// Has the receiver in the room prove the code, and opens the lanes.
+///
+/// # Errors
+///
+/// [`CrocError::WrongCode`] is one guess at the code. After any other error the receiver has learned nothing about it.
+pub async fn meet<D: Dial>(
+    joined: InRoom<D::Stream>,
+    dial: &D,
+    meeting: CodeMeeting<'_>,
+    relay_password: &str,
+) -> Result<CrocReceiver<D::Stream>, CrocError> {
+    let ports = joined.data_ports()?;
+    let seen_as = joined.seen_as;
+    let secured = timeout(HANDSHAKE_LIMIT, secure_sender(joined.link, meeting)).await;
+    let mut control = secured.map_err(|_| CrocError::Silence)??;
+    let order = LaneOrder { relay_password, room: meeting.room, ports: &ports };
+    let lanes = lanes::open(dial, order).await?;
+    let first = timeout(STEP_LIMIT, control.receive()).await.map_err(|_| CrocError::Silence)?;
+    match first {
+        Ok(Message::Address { .. }) => {}
+        Ok(_) => return Err(CrocError::Misbehaved("a message at the wrong moment")),
+        // croc 10 has no proofs: a wrong code shows itself here.
+        Err(CrocError::Channel(_)) if control.version == Version::V10 => return Err(CrocError::WrongCode),
+        Err(error) => return Err(error),
+    }
+    let version = control.version;
+    control.send(&Message::Address { address: told_address(&seen_as, version), pake: Vec::new() }).await?;
+    Ok(CrocReceiver { control, lanes, version })
+}
+
+impl<S: FrameStream> CrocReceiver<S> {
+    /// Does `work` while it listens to the receiver, which says nothing before it has the list unless it gives up.
+    pub async fn beside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CrocError> {
+        tokio::select! {
+            done = work => Ok(done),
+            message = self.control.receive() => Err(unexpected(message)),
+        }
+    }
+
+    /// Sends the list. Whether the receiver takes it shows itself when it asks for something.
+    ///
+    /// # Errors
+    ///
+    /// [`CrocError::TooLong`] if no receiver could read a list of this length.
+    pub async fn offer(mut self, list: CrocList) -> Result<CrocServing<S>, CrocError> {
+        let json = list.to_json();
+        if !fits(json.len()) {
+            self.give_up().await;
+            return Err(CrocError::TooLong);
+        }
+        self.control.send(&Message::Files(json)).await?;
+        let repeats = vec![0; list.entries.len()];
+        Ok(CrocServing { control: self.control, lanes: self.lanes, list, repeats })
+    }
+
+    /// Tells the receiver, which would otherwise wait for hours, that this side gives up.
+    pub async fn give_up(&mut self) {
+        say_goodbye(&mut self.control).await;
+    }
+}
+
+/// Whether a list whose JSON has this many bytes fits into a message, in which it stands as Base64.
+pub fn fits(list_len: usize) -> bool {
+    list_len.div_ceil(3).saturating_mul(4) < MAX_MESSAGE - 1024
+}
+
+/// A receiver that has the list, and asks for files or not.
+pub struct CrocServing<S> {
+    control: CrocControl<S>,
+    lanes: Vec<Link<S>>,
+    list: CrocList,
+    /// How often each file was asked for.
+    repeats: Vec<u8>,
+}
+
+impl<S: FrameStream> CrocServing<S> {
+    /// What the receiver wants next; `None` if it wants nothing more, and has everything that it asked for.
+    pub async fn next(&mut self) -> Result<Option<FileJob>, CrocError> {
+        match self.control.receive().await? {
+            Message::Ready(request) => self.job(&request).map(Some),
+            Message::Finished => Ok(None),
+            _ => Err(CrocError::Misbehaved("a message at the wrong moment")),
+        }
+    }
+
+    /// How many lanes there are.
+    pub fn lanes(&self) -> u16 {
+        self.lanes.len() as u16
+    }
+
+    /// Checks a request.
+    fn job(&mut self, request: &Request) -> Result<FileJob, CrocError> {
+        let (Some(entry), Some(repeats)) =
+            (self.list.entries.get(request.index), self.repeats.get_mut(request.index))
+        else {
+            return Err(CrocError::Misbehaved("a request for a file that isn't in the list"));
+        };
+        *repeats += 1;
+        if *repeats > MAX_REPEATS {
+            return Err(CrocError::Misbehaved("a request for the same file again and again"));
+        }
+        if entry.size == 0 || entry.target.is_some() {
+            return Err(ChunkError::BadRanges.into());
+        }
+        Ok(FileJob {
+            index: request.index,
+            size: entry.size,
+            coding: self.list.coding(entry, request.has_per_file_compression()),
+            ranges: chunks::read_ranges(&request.ranges, entry.size)?,
+        })
+    }
+
+    /// Sends what was asked for, until the receiver says that it has it.
+    pub async fn send(&mut self, job: FileJob, source: &Arc<impl ChunkSource>) -> Result<(), CrocError> {
+        let key = self.control.key();
+        let job = SharedJob::new(job);
+        let (mut is_sent, mut is_stored) = (false, false);
+        {
+            let mut sending = pin!(feed::send_job(&mut self.lanes, &key, source, &job));
+            let mut clock = interval(IDLE_LIMIT);
+            clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            clock.tick().await;
+            let mut before = 0;
+            while !is_sent {
+                tokio::select! {
+                    sent = &mut sending => {
+                        sent?;
+                        is_sent = true;
+                    }
+                    // A receiver that has everything may say so before this side knows that all was sent.
+                    message = self.control.receive(), if !is_stored => match message? {
+                        Message::CloseSender => is_stored = true,
+                        _ => return Err(CrocError::Misbehaved("a message at the wrong moment")),
+                    },
+                    _ = clock.tick() => {
+                        if job.written() == before && !source.is_resting() {
+                            return Err(CrocError::Idle);
+                        }
+                        before = job.written();
+                    }
+                }
+            }
+        }
+        if !is_stored {
+            let said = timeout(STORE_LIMIT, self.control.receive()).await.map_err(|_| CrocError::Idle)?;
+            let Message::CloseSender = said? else {
+                return Err(CrocError::Misbehaved("a message at the wrong moment"));
+            };
+        }
+        self.control.send(&Message::CloseRecipient).await
+    }
+
+    /// Says farewell to a receiver that has everything.
+    pub async fn finish(&mut self) {
+        let farewell = async {
+            let _ = self.control.send(&Message::Finished).await;
+            self.control.close().await;
+            // Reading on until the receiver has closed keeps the farewell from being lost with the connection.
+            while self.control.receive().await.is_ok() {}
+        };
+        let _ = timeout(FAREWELL_LIMIT, farewell).await;
+    }
+
+    /// Tells the receiver, which would otherwise wait for hours, that this side gives up.
+    pub async fn give_up(&mut self) {
+        say_goodbye(&mut self.control).await;
+    }
+}
+
+/// Says a last word, as far as the receiver still hears it.
+async fn say_goodbye<S: FrameStream>(control: &mut CrocControl<S>) {
+    let goodbye = async {
+        let _ = control.send(&Message::Error("the sender gave up".to_owned())).await;
+        control.close().await;
+        // As at the farewell, what is said last is not to be lost with the connection.
+        while control.receive().await.is_ok() {}
+    };
+    let _ = timeout(FAREWELL_LIMIT, goodbye).await;
+}
+
+/// What a message means that nobody waits for.
+fn unexpected(message: Result<Message, CrocError>) -> CrocError {
+    message.err().unwrap_or(CrocError::Misbehaved("a message at the wrong moment"))
+}

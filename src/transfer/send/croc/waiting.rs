@@ -1,0 +1,263 @@
+//! The wait for a receiver that has croc: at each relay where one may look, all at once, beside the wait under Caiman's own code.
+//!
+//! Nothing that goes wrong here ends the send, because Caiman's own code works on. Wrong codes are counted over all relays together;
+//! after the third, croc's code is over.
+
+use std::{
+    collections::HashSet,
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::list::listed;
+use crate::{
+    croc::{
+        code::CrocCode,
+        control::CodeMeeting,
+        error::CrocError,
+        send::{CrocReceiver, InTheRoom, fits, meet, wait_for_receiver},
+    },
+    net::{backoff::Backoff, client::RelayClientError},
+    panics::{joined, reported, spawn_blocking},
+    protocol::{manifest::Manifest, relay::Refusal},
+    transfer::{
+        croc::{CrocName, CrocNews, CrocPlace, CrocSend, enter},
+        error::TransferError,
+        notice::{Context, Notice},
+    },
+};
+
+/// The number of wrong codes after which croc's code is over, as with Caiman's own.
+const MAX_TRIES: u8 = 3;
+/// The first pause before a relay is entered again: a receiver whose user has mistyped the code comes back no sooner.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause, to which the pauses grow. croc's relays let in a client 30 times a minute.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long a stay in a room has to last for the pauses to begin anew.
+const LONG_STAY: Duration = Duration::from_secs(20);
+
+/// A receiver that has proven the code.
+pub(crate) struct CrocGuest {
+    pub(super) receiver: CrocReceiver<TcpStream>,
+    pub(super) place: CrocPlace,
+    /// The names that the user knows of.
+    pub(super) named: Arc<HashSet<CrocName>>,
+}
+
+/// The wait under a code of croc.
+pub(crate) struct CrocWait {
+    order: CrocSend,
+    /// What is offered, as far as it is listed.
+    manifests: watch::Receiver<Option<Arc<Manifest>>>,
+    shared: Arc<SharedWait>,
+    is_told: bool,
+    named: Arc<HashSet<CrocName>>,
+}
+
+/// What the waits at all relays share.
+struct SharedWait {
+    code: CrocCode,
+    allows_v10: bool,
+    /// The tries that may still be made. One is taken for each handshake, and given back unless the code was wrong.
+    tries: Semaphore,
+    tries_left: AtomicU8,
+    /// Cancelled after the last wrong code.
+    is_over: CancellationToken,
+    context: Context,
+}
+
+impl CrocWait {
+    pub(crate) fn new(
+        order: CrocSend,
+        manifests: watch::Receiver<Option<Arc<Manifest>>>,
+        context: &Context,
+    ) -> Self {
+        let shared = Arc::new(SharedWait {
+            code: order.search.code.clone(),
+            allows_v10: order.search.allows_v10,
+            tries: Semaphore::new(usize::from(MAX_TRIES)),
+            tries_left: AtomicU8::new(MAX_TRIES),
+            is_over: CancellationToken::new(),
+            context: context.clone(),
+        });
+        Self { order, manifests, shared, is_told: false, named: Arc::default() }
+    }
+
+    /// Waits for a receiver that proves the code. Never returns once the code is over. May be dropped, which leaves the rooms, and
+    /// called again.
+    pub(crate) async fn receiver(&mut self) -> CrocGuest {
+        if !self.name_all().await {
+            return future::pending().await;
+        }
+        if !std::mem::replace(&mut self.is_told, true) {
+            let CrocSend { search, relay, needs_password } = self.order.clone();
+            self.tell(CrocNews::Code { code: search.code, relay, needs_password }).await;
+        }
+        let mut visits = JoinSet::new();
+        for place in &self.order.search.places {
+            let visit =
+                RelayVisit { shared: Arc::clone(&self.shared), place: place.clone(), told: Told::Nothing };
+            visits.spawn(reported(visit.receiver()));
+        }
+        let is_over = self.shared.is_over.clone();
+        loop {
+            tokio::select! {
+                Some(met) = visits.join_next() => {
+                    let (receiver, place) = joined(met);
+                    return CrocGuest { receiver, place, named: Arc::clone(&self.named) };
+                }
+                () = is_over.cancelled() => break,
+                Ok(()) = self.manifests.changed() => {
+                    if !self.name_all().await {
+                        break;
+                    }
+                }
+            }
+        }
+        visits.shutdown().await;
+        future::pending().await
+    }
+
+    /// Tells the user what croc doesn't take as it is, as soon as it is known what is offered. Returns whether croc can be told of
+    /// so much.
+    async fn name_all(&mut self) -> bool {
+        if self.shared.is_over.is_cancelled() {
+            return false;
+        }
+        let manifest = match self.manifests.wait_for(Option::is_some).await {
+            Ok(manifest) => manifest.clone(),
+            // The listing has failed, and the send ends.
+            Err(_) => return false,
+        };
+        let Some(manifest) = manifest else { return false };
+        let (fits, changes) = spawn_blocking(move || {
+            let listing = listed(&manifest);
+            // Each hash takes 12 characters of Base64.
+            (fits(listing.list.to_json().len() + 12 * listing.entries.len()), listing.changes)
+        })
+        .await;
+        if !fits {
+            self.shared.is_over.cancel();
+            self.tell(CrocNews::TooLong).await;
+            return false;
+        }
+        let new: Vec<CrocName> = changes.into_iter().filter(|name| !self.named.contains(name)).collect();
+        if !new.is_empty() {
+            Arc::make_mut(&mut self.named).extend(new.iter().cloned());
+            self.tell(CrocNews::Names(new)).await;
+        }
+        true
+    }
+
+    async fn tell(&self, news: CrocNews) {
+        self.shared.context.tell(Notice::Croc(news)).await;
+    }
+}
+
+/// What the user was told last about a relay.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Unusable,
+    Taken,
+}
+
+/// The wait at one relay.
+struct RelayVisit {
+    shared: Arc<SharedWait>,
+    place: CrocPlace,
+    told: Told,
+}
+
+impl RelayVisit {
+    async fn receiver(mut self) -> (CrocReceiver<TcpStream>, CrocPlace) {
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
+            let since = Instant::now();
+            if let Some(receiver) = self.stay().await {
+                return (receiver, self.place);
+            }
+            if since.elapsed() >= LONG_STAY {
+                backoff.reset();
+            }
+            sleep(backoff.next_pause()).await;
+        }
+    }
+
+    /// Stays in the room until a receiver has proven the code, or the stay is over for any other reason.
+    async fn stay(&mut self) -> Option<CrocReceiver<TcpStream>> {
+        let room = self.shared.code.room(self.place.version);
+        let (mut joined, dial) = match enter(&room, &self.place).await {
+            Ok(entered) => entered,
+            Err(why) => {
+                self.complain(why).await;
+                return None;
+            }
+        };
+        if self.told == Told::Unusable {
+            self.told = Told::Nothing;
+            self.tell(CrocNews::RelayBack(self.place.relay.address.clone())).await;
+        }
+        match wait_for_receiver(&mut joined).await {
+            Ok(InTheRoom::Receiver) => {}
+            Ok(InTheRoom::Stranger) => {
+                self.complain(TransferError::CodeTaken).await;
+                return None;
+            }
+            // Somebody came and left, or the relay is gone, which the next stay finds out.
+            Err(_) => return None,
+        }
+        let turn = self.shared.tries.acquire().await.expect("the semaphore is never closed");
+        let meeting = CodeMeeting {
+            room: &room,
+            password: self.shared.code.password(self.place.version),
+            allows_v10: self.shared.allows_v10,
+        };
+        match meet(joined, &dial, meeting, &self.place.password).await {
+            Ok(receiver) => Some(receiver),
+            Err(CrocError::WrongCode) => {
+                turn.forget();
+                let tries_left = self.shared.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                self.tell(CrocNews::WrongTry { tries_left }).await;
+                if tries_left == 0 {
+                    self.shared.is_over.cancel();
+                }
+                None
+            }
+            // A client came and went, or sent nonsense, without trying a code. The next one may be the right one.
+            Err(error) => {
+                tracing::debug!(%error, "a croc came and has not proven the code");
+                None
+            }
+        }
+    }
+
+    /// Tells the user what is wrong with the relay, unless the last news was the same.
+    async fn complain(&mut self, why: TransferError) {
+        let (why, told) = match why {
+            TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken))
+            | TransferError::CodeTaken => (TransferError::CodeTaken, Told::Taken),
+            why => (why, Told::Unusable),
+        };
+        if self.told != told {
+            self.told = told;
+            self.tell(CrocNews::NoRelay { relay: self.place.relay.address.clone(), why }).await;
+        }
+    }
+
+    async fn tell(&self, news: CrocNews) {
+        self.shared.context.tell(Notice::Croc(news)).await;
+    }
+}
