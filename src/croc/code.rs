@@ -217,7 +217,7 @@ impl FoundCode {
 pub enum Certainty {
     /// Nothing else looks like it: croc's command line or link, or three of its words.
     Certain,
-    /// Only a code that the sender of a Caiman has made up looks like it: croc 10's four digits and three words.
+    /// Only a code that the sender of a Caiman has made up looks like it: croc 10's four digits and three words, or four of croc's words.
     Likely,
     /// It may be Caiman's as well: four words.
     Possible,
@@ -249,10 +249,11 @@ fn certainty(code: &str) -> Option<Certainty> {
     if three_listed(code).is_some() {
         return Some(Certainty::Certain);
     }
-    if is_digits_and_words(code) {
+    let words = lower_words(code);
+    if is_digits_and_words(code) || words.len() == 4 && words.iter().all(|word| is_listed(word)) {
         return Some(Certainty::Likely);
     }
-    match lower_words(code).len() {
+    match words.len() {
         3 | 4 => Some(Certainty::Possible),
         _ => None,
     }
@@ -466,6 +467,7 @@ mod tests {
             ("9123-alpha-bravo-charlie", None),
             ("alpha-bravo-charlie", Some(Certainty::Possible)),
             ("alpha-bravo-charlie-delta", Some(Certainty::Possible)),
+            ("acid-acorn-acre-acts", Some(Certainty::Likely)),
             ("hello", None),
             ("hello world", None),
             ("one-two-three-four-five", None),

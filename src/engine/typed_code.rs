@@ -26,8 +26,10 @@ pub fn read_code(text: &str) -> Result<TypedCode, CodeError> {
     if let Some(found) = find(text) {
         return match (found.certainty, parse_any(text)) {
             (Certainty::Certain, _) | (Certainty::Likely, Err(_)) => Ok(TypedCode::Croc(found)),
-            // A link names where its sender is.
-            (_, Ok(invite)) if invite.server().is_some() => Ok(TypedCode::Caiman(invite)),
+            // A link names where its sender is; and croc's relays are to learn nothing of the codes that Caiman draws.
+            (_, Ok(invite)) if invite.server().is_some() || invite.code().is_listed() => {
+                Ok(TypedCode::Caiman(invite))
+            }
             (_, Ok(invite)) => Ok(TypedCode::Either(invite, found)),
             (Certainty::Possible, Err(error)) => Err(error),
         };
@@ -51,8 +53,8 @@ mod tests {
     #[test]
     fn a_code_is_told_by_its_looks() {
         for (text, expected) in [
-            ("acid-coyote-mustard-tulip", "either's"),
-            ("acid coyote mustard tulip", "either's"),
+            ("acid-coyote-mustard-tulip", "Caiman's"),
+            ("acid coyote mustard tulip", "Caiman's"),
             ("caiman:acid-coyote-mustard-tulip", "Caiman's"),
             ("caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001", "Caiman's"),
             ("acid-coyote-mustard-tulip-acid", "Caiman's"),
@@ -60,6 +62,8 @@ mod tests {
             ("acid-acorn-acre", "croc's"),
             ("acid acorn acre", "croc's"),
             ("8123-alpha-bravo-charlie", "either's"),
+            ("blue-horse-kitchen-door", "either's"),
+            ("acre-acorn-acts-agent", "croc's"),
             ("croc 8123-alpha-bravo-charlie", "croc's"),
             ("CROC_SECRET=\"blue-horse-kitchen-door\" croc --relay 192.0.2.7:9009", "croc's"),
             ("https://getcroc.com/?code=acid-acorn-acre", "croc's"),
