@@ -40,7 +40,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    engine::{Command, TaskId, TransferError, find_croc},
+    engine::{Command, TaskId, TransferError, TypedCode, read_code},
     panics::PanicReport,
     sync::lock,
 };
@@ -215,7 +215,10 @@ impl Window {
         self.state.cards.retain(|card| card.id != id);
         match started_with {
             StartedWith::Code { code, server } => {
-                let croc = find_croc(&code.to_string()).filter(|_| server.is_none());
+                let croc = match read_code(&code.to_string()) {
+                    Ok(TypedCode::Either(_, found)) if server.is_none() => Some(found),
+                    _ => None,
+                };
                 self.receive_with(code, server, croc);
             }
             StartedWith::Croc(found) => self.receive_croc(found),
