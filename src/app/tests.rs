@@ -2,6 +2,7 @@
 //! windows. [`Screen`] stands for the display, the user in front of it, and the toolkit around the window.
 
 mod breaking;
+mod croc;
 mod dialogs;
 mod endings;
 mod first_steps;

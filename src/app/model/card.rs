@@ -13,6 +13,7 @@ use super::{
     file_list::FileList,
     for_croc::ForCroc,
     people::Parting,
+    pictures::Pictures,
     sheet::Sheet,
 };
 use crate::{
@@ -387,7 +388,12 @@ impl Card {
                 self.know(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
                 let Some(before) = self.sheet.take() else {
-                    self.sheet = Some(Sheet::new(Arc::clone(&offer)));
+                    let mut sheet = Sheet::new(Arc::clone(&offer));
+                    if self.croc.is_some() {
+                        // croc has none to show.
+                        sheet.pictures = Pictures::default();
+                    }
+                    self.sheet = Some(sheet);
                     return FollowUp::Asked(offer);
                 };
                 // The button that had the keyboard is gone.

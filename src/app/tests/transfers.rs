@@ -16,7 +16,7 @@ use crate::{
         model::card::{Card, CardEnd},
     },
     code::words,
-    engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},
+    engine::{Command, CrocConfig, CrocPorts, Engine, Event, Phase, RelayConfig, TransferError},
     history::Direction,
     settings::{self, Settings},
 };
@@ -24,6 +24,8 @@ use crate::{
 /// A relay for one test, which ends with it.
 pub(super) struct LocalRelay {
     pub(super) address: String,
+    /// Where clients find it that have croc.
+    pub(super) croc_address: String,
     _engine: Engine,
 }
 
@@ -39,13 +41,15 @@ impl LocalRelay {
             host: Some([127, 0, 0, 1].into()),
             port: 0,
             data_ports: Vec::new(),
+            croc: Some(CrocConfig { ports: CrocPorts::new(vec![0; 3]).unwrap(), ..CrocConfig::default() }),
             ..RelayConfig::default()
         };
         engine.command(Command::Relay(engine.new_id(), Box::new(config))).unwrap();
         loop {
             woken.recv_timeout(Duration::from_mins(1)).expect("the relay starts");
-            if let Some(Event::Listening { local, .. }) = events.try_next() {
-                return Self { address: local.to_string(), _engine: engine };
+            if let Some(Event::Listening { local, croc_ports, .. }) = events.try_next() {
+                let croc_address = format!("127.0.0.1:{}", croc_ports[0]);
+                return Self { address: local.to_string(), croc_address, _engine: engine };
             }
         }
     }
