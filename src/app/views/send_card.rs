@@ -197,7 +197,10 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let width_of = |ui: &Ui, text: &str| Button::width_of(ui, text).max(Button::width_of(ui, &copied));
     let gap = ui.spacing().item_spacing.x;
     let (first, second) = (width_of(ui, &invite.1), width_of(ui, &code.1));
-    let third = Button::width_of(ui, &show).max(Button::width_of(ui, &hide));
+    let longest = Button::width_of(ui, &show).max(Button::width_of(ui, &hide));
+    // Where that takes too much room for a row, the last one is as wide as what it says.
+    let fits = first + second + longest + 2.0 * gap <= ui.available_width();
+    let third = if fits { longest } else { Button::width_of(ui, qr) };
     let width = first + second + third + 2.0 * gap;
     let buttons = |ui: &mut Ui| {
         for ((what, text), kind, sign, width) in [
