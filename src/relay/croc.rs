@@ -15,7 +15,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     time::{Instant, timeout_at},
 };
 
@@ -25,6 +25,7 @@ use self::{
 };
 use super::{
     allowance::Allowance,
+    bucket::TokenBucket,
     origin::ClientOrigin,
     pair::Pair,
     quota::Holding,
@@ -45,9 +46,11 @@ use crate::{
 /// How many times as long as others two crocs may move nothing. croc has no sign of life while its user reads an offer, and the system
 /// notices when a client is gone.
 const PATIENCE: u64 = 6;
-/// How many clients at once are told that they come too often. Each costs as much as a client that is served; further ones are closed
-/// without a word.
-const MAX_TOLD: usize = 4;
+/// The time from one client that is told that it comes too often to the next, in the long run. Each costs as much arithmetic as a client
+/// that is served; others are closed without a word.
+const TOLD_EVERY: Duration = Duration::from_millis(50);
+/// How many may be told so at once.
+const TOLD_AT_ONCE: u32 = 20;
 /// Memory of a data room in bytes, without its name.
 const DATA_ROOM_BYTES: u64 = 256;
 
@@ -59,7 +62,7 @@ pub(super) struct CrocDesk {
     rooms: Mutex<CrocRooms<CrocWaiter, CrocPair>>,
     /// How often each address may come to a data port: as often as to the control port for each of them.
     lane_joins: Mutex<Allowance>,
-    told: Semaphore,
+    told: Mutex<TokenBucket>,
 }
 
 /// Reaches a client that waits.
@@ -97,7 +100,7 @@ impl CrocDesk {
             banner: data_ports.join(","),
             rooms: Mutex::new(CrocRooms::new()),
             lane_joins: Mutex::new(Allowance::new(lane_joins)),
-            told: Semaphore::new(MAX_TOLD),
+            told: Mutex::new(TokenBucket::new(TOLD_AT_ONCE * TOLD_EVERY)),
         }
     }
 
@@ -139,17 +142,17 @@ impl CrocDesk {
         // Before the arithmetic, and before anything that the answer could tell: beyond its allowance a client learns nothing of a room
         // or of the password.
         let counted = self.count_join(port, client);
-        let told = match counted {
-            Ok(()) => None,
-            Err(refusal) => Some(self.told.try_acquire().map_err(|_| refusal)?),
-        };
+        if let Err(refusal) = counted
+            && !lock_shared(&self.told).try_take(self.shared.now(), TOLD_EVERY)
+        {
+            return Err(refusal.into());
+        }
         let password = counted.is_ok().then(|| self.password.as_str());
         let banner = if port == 0 { &self.banner } else { ON_A_DATA_PORT };
         let introduction = Introduction { password, banner };
         let request = introduction.shake(&mut client.stream, &question, seen_as).await?;
         if let Err(refusal) = counted {
             tell(client, &request, RoomAnswer::Limited).await;
-            drop(told);
             return Err(refusal.into());
         }
         Ok(Some(request))
@@ -175,8 +178,11 @@ impl CrocDesk {
         let arrival = self.rooms().enter(&name, || mailbox);
         let (answer, refusal) = match arrival {
             CrocArrival::First(number) => match self.hold(&client, name, number) {
-                Ok(guard) => return room::host(client, &request, guard, arrivals).await,
-                Err(refusal) => (RoomAnswer::Limited, refusal),
+                Ok(guard) => return room::host(client, request, guard, arrivals).await,
+                Err(refusal) => {
+                    room::turn_back(arrivals).await;
+                    (RoomAnswer::Limited, refusal)
+                }
             },
             CrocArrival::Second(waiter) => match waiter.send(CrocJoiner { client, request }) {
                 Ok(()) => return Ok(()),

@@ -31,11 +31,13 @@ use crate::{
 /// Lets the first client in, waits with it for the second, and copies between the two until one of them leaves.
 pub(super) async fn host(
     mut client: Client,
-    request: &RoomRequest,
+    request: RoomRequest,
     mut room: CrocRoomGuard,
     mut arrivals: oneshot::Receiver<CrocJoiner>,
 ) -> Result<(), StopReason> {
     answer(&mut client.stream, &request.answer(RoomAnswer::Admitted)?).await?;
+    // Its key takes more memory than all else that is held of a client that waits.
+    drop(request);
     tracing::debug!(connection = client.number, port = room.name.port, "croc waits");
     let limit = Duration::from_secs(room.desk.shared.limits.wait_secs);
     let waited = timeout(limit, wait(&mut client.stream, &mut arrivals)).await;
@@ -43,12 +45,17 @@ pub(super) async fn host(
         Ok(joiner) => Box::pin(copy_pair(client, joiner, room)).await,
         Err(stop) => {
             room.close();
-            // Another client may have come at the same moment.
-            if let Ok(mut joiner) = arrivals.try_recv() {
-                Box::pin(tell(&mut joiner.client, &joiner.request, RoomAnswer::Full)).await;
-            }
+            Box::pin(turn_back(arrivals)).await;
             Err(stop)
         }
+    }
+}
+
+/// Refuses a client that has come at the moment at which the first one ended its wait.
+pub(super) async fn turn_back(mut arrivals: oneshot::Receiver<CrocJoiner>) {
+    arrivals.close();
+    if let Ok(mut joiner) = arrivals.try_recv() {
+        tell(&mut joiner.client, &joiner.request, RoomAnswer::Full).await;
     }
 }
 
