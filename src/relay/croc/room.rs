@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{CrocJoiner, CrocRoomGuard, tell};
+use super::desk::{CrocJoiner, CrocRoomGuard, tell};
 use crate::{
     croc::{
         frame::{self, KEEP_ALIVE},
@@ -95,11 +95,7 @@ async fn peek(stream: &TcpStream) -> std::io::Result<usize> {
 }
 
 /// Admits the second client and copies. Nothing that the first one has sent goes before that.
-async fn copy_pair(
-    mut client: Client,
-    joiner: CrocJoiner,
-    mut room: CrocRoomGuard,
-) -> Result<(), StopReason> {
+async fn copy_pair(client: Client, joiner: CrocJoiner, mut room: CrocRoomGuard) -> Result<(), StopReason> {
     let CrocJoiner { client: mut other, request } = joiner;
     let shared = Arc::clone(&room.desk.shared);
     let is_control = room.name.is_control();
@@ -114,8 +110,8 @@ async fn copy_pair(
             }
         }
     } else {
-        socket::prepare_for_bulk(&mut client.stream);
-        socket::prepare_for_bulk(&mut other.stream);
+        socket::prepare_for_bulk(&client.stream);
+        socket::prepare_for_bulk(&other.stream);
     }
     let pair = room.desk.pair(&room, [client.origin(), other.origin()]);
     answer(&mut other.stream, &request.answer(RoomAnswer::Admitted)?).await?;
