@@ -490,12 +490,13 @@ fn the_command_says_where_crocs_find_it() {
         "--croc-ports",
         "0,0",
     ];
-    let port_of =
-        |line: &str| line.strip_prefix("For croc on 127.0.0.1:")?.split(',').next()?.parse::<u16>().ok();
+    let port_of = |line: &str| {
+        line.strip_prefix("Listening for croc on 127.0.0.1:")?.split(',').next()?.parse::<u16>().ok()
+    };
     for (options, said) in [(&[][..], ""), (&["--croc-password", "lagoon"], " --pass PASSWORD")] {
         let mut relay = Running::start(caiman(&[&common[..], options].concat()));
         let port = relay.says("where crocs find it", port_of);
-        let wanted = format!("With croc: croc --relay HOST:{port}{said} send FILE");
+        let wanted = format!("Users of croc send with: croc --relay HOST:{port}{said} send FILE");
         relay.says("what a user of croc types", |line| (line == wanted).then_some(()));
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         std::io::Write::write_all(&mut stream, &frame::encode(b"ping")).unwrap();
