@@ -38,8 +38,8 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                     if let [port, data_ports @ ..] = &croc_ports[..] {
                         let control = SocketAddr::new(local.ip(), *port);
                         let data_ports = Ports(data_ports.to_vec());
-                        output::line(format_args!("For croc on {control}, data ports {data_ports}"));
-                        output::line(format_args!("With croc: croc --relay HOST:{port}{croc_options} send FILE"));
+                        output::line(format_args!("Listening for croc on {control}, data ports {data_ports}"));
+                        output::line(format_args!("Users of croc send with: croc --relay HOST:{port}{croc_options} send FILE"));
                     }
                     if let Some(metrics) = metrics {
                         output::line(format_args!("Metrics on http://{metrics}/metrics"));
