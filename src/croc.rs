@@ -19,6 +19,7 @@
 //! - [`link`]: frames over a connection
 //! - [`client`]: how a client joins a room of a croc relay
 //! - [`host`]: the relay's side of that
+//! - [`probe`]: the receiver's question for the sender's addresses in the local network
 //! - [`control`]: the control channel, from the first frame to sealed messages
 //! - [`lanes`]: the data connections of a receiver
 //! - [`receive`]: a transfer as the receiver, step by step
@@ -40,6 +41,7 @@ pub mod link;
 pub mod manifest;
 pub mod message;
 pub mod pake;
+pub mod probe;
 pub mod receive;
 pub mod send;
 

@@ -5,6 +5,9 @@
 //! Each [`Announcement`] and each [`RoomSearch`] has a thread of `mdns-sd` for as long as it exists. If the network can't be used,
 //! the thread does nothing, and the log says why.
 
+#[cfg(feature = "croc")]
+pub mod croc;
+
 use std::{
     collections::{HashSet, VecDeque},
     net::{IpAddr, SocketAddr, SocketAddrV6},

@@ -4,13 +4,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    args::{CommonArgs, CrocArgs, CrocSendArgs, PathArg},
+    args::{CrocArgs, CrocSendArgs},
     report::Reporter,
 };
 use crate::{
     code::CodeError,
     engine::{
-        CrocCode, CrocFate, CrocName, CrocNews, CrocSearch, CrocSend, FoundCode, Reach, TypedCode, find_croc,
+        CrocCode, CrocFate, CrocName, CrocNews, CrocSearch, CrocSend, FoundCode, TypedCode, find_croc,
         read_code,
     },
     net::client::RelayAddress,
@@ -39,11 +39,7 @@ pub(super) fn read(text: &str, args: &CrocArgs) -> Result<TypedCode, CodeError> 
 /// # Errors
 ///
 /// Why the user can't have what was asked for.
-pub(super) fn search(
-    found: FoundCode,
-    args: &CrocArgs,
-    (common, settings): (&CommonArgs, &Settings),
-) -> Result<CrocSearch, String> {
+pub(super) fn search(found: FoundCode, args: &CrocArgs, settings: &Settings) -> Result<CrocSearch, String> {
     let own = args.croc_relay.as_deref().map(read_relay).transpose()?;
     let named = found.relay.as_deref().map(read_relay).transpose()?;
     let relay = named.or_else(|| own.clone()).map(|address| {
@@ -52,14 +48,7 @@ pub(super) fn search(
         let password = found.relay_password.or_else(|| own_password().filter(|_| is_own));
         settings.croc_relay(address, password)
     });
-    let search = settings.croc_search(found.code, relay);
-    if common.path == PathArg::Local && !is_near(&search) {
-        return Err(
-            "this is a code of croc, and croc's relays are not in this network; leave out --path local"
-                .to_owned(),
-        );
-    }
-    Ok(search)
+    Ok(settings.croc_search(found.code, relay))
 }
 
 /// What is ordered of the engine for a receiver that has croc; `None` if the user wants none.
@@ -67,11 +56,7 @@ pub(super) fn search(
 /// # Errors
 ///
 /// Why the user can't have what was asked for.
-pub(super) fn send_order(
-    args: CrocSendArgs,
-    common: &CommonArgs,
-    settings: &Settings,
-) -> Result<Option<CrocSend>, String> {
+pub(super) fn send_order(args: CrocSendArgs, settings: &Settings) -> Result<Option<CrocSend>, String> {
     let CrocSendArgs { is_for_croc, croc_code, croc_relay, croc_password, no_croc10 } = args;
     if !is_for_croc {
         return Ok(None);
@@ -86,9 +71,6 @@ pub(super) fn send_order(
     let mut order = settings.croc_send(code, relay);
     if no_croc10 {
         order.forbid_v10();
-    }
-    if common.path == PathArg::Local && !is_near(&order.search) {
-        return Err("croc's relays are not in this network; leave out --croc or --path local".to_owned());
     }
     Ok(Some(order))
 }
@@ -168,11 +150,6 @@ fn show_names(names: &[CrocName], reporter: &Reporter) {
         let line = format!("The same goes for {}.", show::count(more as u64, "more name", "more names"));
         reporter.say(&line, "croc_names", json!({ "more": more }));
     }
-}
-
-fn is_near(search: &CrocSearch) -> bool {
-    let is_near = |reach| matches!(reach, Some(Reach::LocalNetwork | Reach::ThisComputer));
-    search.places.iter().all(|place| is_near(place.relay.address.reach()))
 }
 
 fn read_relay(text: &str) -> Result<RelayAddress, String> {

@@ -77,7 +77,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
     #[cfg(feature = "croc")]
-    let croc = match croc::send_order(args.croc, &common, &settings) {
+    let croc = match croc::send_order(args.croc, &settings) {
         Ok(Some(_)) if matches!(payload, Payload::Stream { .. }) => {
             let advice =
                 "standard input can be read only once, and a croc wants its hash before; leave out --croc";
@@ -188,15 +188,13 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         #[cfg(feature = "croc")]
         Some(TypedCode::Either(invite, found)) => {
             // A server that the user names, or a password that the two have agreed on for Caiman, says whose code it is.
-            also_croc = croc::search(found, &croc_args, (&common, &settings))
-                .ok()
-                .filter(|_| common.server.is_none());
+            also_croc = croc::search(found, &croc_args, &settings).ok().filter(|_| common.server.is_none());
             Some(invite)
         }
         #[cfg(feature = "croc")]
         Some(TypedCode::Croc(found)) => {
             let remembers = "a sender that has croc can't be remembered; leave out --remember";
-            let search = match croc::search(found, &croc_args, (&common, &settings)) {
+            let search = match croc::search(found, &croc_args, &settings) {
                 Ok(_) if policy.remember.is_some() => Err(remembers.to_owned()),
                 search => search,
             };
@@ -206,7 +204,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
             };
             let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
             let unfinished = Registry::at(Store::unfinished_folder());
-            let order = Box::new(CrocReceiveOrder { search, output, unfinished });
+            let path_mode = PathMode::from(common.path);
+            let order = Box::new(CrocReceiveOrder { search, path_mode, output, unfinished });
             let policy = (Policy::Receive(policy), None);
             return run(reporter, policy, None, interrupts, |id| Command::ReceiveCroc(id, order)).await;
         }

@@ -117,6 +117,11 @@ impl<S: FrameStream> InRoom<S> {
         }
     }
 
+    /// Whether the client is alone in the room, as a relay that is near tells it at once, or has lost the connection.
+    pub async fn is_alone(&mut self) -> bool {
+        matches!(timeout(FIRST_KEEP_ALIVE, self.link.peek()).await, Ok(Ok(KEEP_ALIVE) | Err(_)))
+    }
+
     /// The data ports that the relay names, as far as they are numbers. None is an error of the relay's.
     pub fn data_ports(&self) -> Result<Vec<u16>, CrocError> {
         let ports: Vec<u16> =

@@ -16,14 +16,15 @@ use super::{
     code::Version,
     error::CrocError,
     frame::{KEEP_ALIVE, MAX_EARLY_PAYLOAD, MAX_PAYLOAD},
-    link::{FrameStream, Link},
-    message::{self, Message, is_probe},
+    link::{FrameStream, Link, Unanswered},
+    message::{self, Message},
     pake::{self, CurveName, Initiator, PakeError},
+    probe::{self, ProbeQuestion, SenderAddresses},
 };
 
 /// The receiver's first word.
 const HANDSHAKE: &[u8] = b"handshake";
-/// What a sender says to a receiver that asks for its addresses in the local network. croc's receivers go on without them.
+/// What a sender says to a receiver that is told no addresses in the local network. croc's receivers go on without them.
 const NO_ADDRESSES: &[u8] = b"{}";
 /// How long the peer may take for one step of the key exchange.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
@@ -103,7 +104,7 @@ pub async fn secure_receiver<S: FrameStream>(
     let extra = curve.as_str().as_bytes().to_vec();
     send_plain(&mut link, &Message::Pake { version: message::VERSION, pake: question.clone(), extra })
         .await?;
-    let Message::Pake { version, pake: answer, extra: salt } = receive_plain(&mut link).await? else {
+    let Message::Pake { version, pake: answer, extra: salt } = first_answer(&mut link).await? else {
         return Err(CrocError::Misbehaved("the answer of the key exchange is missing"));
     };
     let agreement = initiator.finish(&answer)?;
@@ -135,12 +136,14 @@ pub async fn secure_receiver<S: FrameStream>(
     }
 }
 
-/// Secures the channel as the sender. It waits for the receiver without a limit; the caller has one, if there is any.
+/// Secures the channel as the sender. It waits for the receiver without a limit; the caller has one, if there is any. A receiver that
+/// asks where else the sender can be reached is told `addresses`.
 pub async fn secure_sender<S: FrameStream>(
     mut link: Link<S>,
     meeting: CodeMeeting<'_>,
+    addresses: Option<&SenderAddresses>,
 ) -> Result<CrocControl<S>, CrocError> {
-    wait_for_handshake(&mut link).await?;
+    wait_for_handshake(&mut link, meeting, addresses).await?;
     let Message::Pake { version, pake: question, extra } = receive_plain(&mut link).await? else {
         return Err(CrocError::Misbehaved("the key exchange doesn't begin"));
     };
@@ -180,22 +183,51 @@ fn transcript<'a>(
     CrocTranscript { purpose: Purpose::Transfer, room: meeting.room, curve, initiator, responder, salt }
 }
 
-/// Waits for the receiver's first word. A receiver that asks for addresses before it is told that there are none.
-async fn wait_for_handshake<S: FrameStream>(link: &mut Link<S>) -> Result<(), CrocError> {
+/// Waits for the receiver's first word. A receiver may ask for addresses before it. Of several questions on one connection, the first
+/// alone is answered: each answer is one guess at the code.
+async fn wait_for_handshake<S: FrameStream>(
+    link: &mut Link<S>,
+    meeting: CodeMeeting<'_>,
+    mut addresses: Option<&SenderAddresses>,
+) -> Result<(), CrocError> {
+    let mut asked = None;
     for _ in 0..=MAX_PROBES {
         let frame = link.read_awake().await?;
         if frame == HANDSHAKE {
             return Ok(());
         }
-        if !is_probe(frame) {
-            break;
+        if let Some((key, addresses)) = asked.take() {
+            let told = probe::told(&key, frame, addresses)?;
+            link.write(&told).await?;
+            continue;
         }
+        let Some(question) = ProbeQuestion::read(frame) else { break };
         // A receiver that came first has given up its question, and what it says next has arrived already.
-        if timeout(HASTY, link.peek()).await.is_err() {
-            link.write(NO_ADDRESSES).await?;
+        if timeout(HASTY, link.peek()).await.is_ok() {
+            continue;
+        }
+        let answer = addresses.take().and_then(|told| Some((question.answer(meeting)?, told)));
+        match answer {
+            Some(((key, answer), told)) => {
+                link.write(&answer).await?;
+                asked = Some((key, told));
+            }
+            None => link.write(NO_ADDRESSES).await?,
         }
     }
     Err(CrocError::Misbehaved("the receiver doesn't say that it is there"))
+}
+
+/// Receives the sender's first message of the key exchange. What answers the receiver's question for addresses late is passed over.
+async fn first_answer<S: FrameStream>(link: &mut Link<S>) -> Result<Message, CrocError> {
+    match (receive_plain(link).await, link.unanswered.take()) {
+        (Err(CrocError::Channel(_) | CrocError::Message(_)), Some(_)) => receive_plain(link).await,
+        // A croc that can't open the question says nothing more, or leaves.
+        (Err(CrocError::Silence | CrocError::Connection(_)), Some(Unanswered::Sealed)) => {
+            Err(CrocError::WrongCode)
+        }
+        (answer, _) => answer,
+    }
 }
 
 async fn confirm<S: FrameStream>(link: &mut Link<S>, proof: &[u8; 32]) -> Result<(), CrocError> {
@@ -212,7 +244,7 @@ async fn receive_plain<S: FrameStream>(link: &mut Link<S>) -> Result<Message, Cr
     Ok(Message::from_json(&inflate(frame, MAX_EARLY_PAYLOAD)?)?)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], CrocError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], CrocError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| ChannelError::NoRandomness)?;
     Ok(bytes)

@@ -23,12 +23,29 @@ pub struct Link<S> {
     early: VecDeque<Vec<u8>>,
     /// The frame that was given last, if it was an early one.
     current: Vec<u8>,
+    /// What the peer has not answered in time, and may answer yet.
+    pub(super) unanswered: Option<Unanswered>,
+}
+
+/// A question that was not answered in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// One that anybody can answer.
+    Question,
+    /// One that was sealed, so a peer with another code can't open it.
+    Sealed,
 }
 
 impl<S: FrameStream> Link<S> {
     /// Reads frames of up to [`MAX_EARLY_PAYLOAD`].
     pub fn new(stream: S) -> Self {
-        Self { stream, decoder: Decoder::new(MAX_EARLY_PAYLOAD), early: VecDeque::new(), current: Vec::new() }
+        Self {
+            stream,
+            decoder: Decoder::new(MAX_EARLY_PAYLOAD),
+            early: VecDeque::new(),
+            current: Vec::new(),
+            unanswered: None,
+        }
     }
 
     /// Allows frames of up to `limit` bytes from the next one on.

@@ -252,17 +252,6 @@ pub(super) fn shortened(text: Option<&str>) -> String {
     text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
 }
 
-/// Whether a frame before the key exchange is a receiver's question for the sender's addresses. A sender that
-/// doesn't want to tell them needs to know no more.
-pub fn is_probe(frame: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Probe<'a> {
-        #[serde(borrow, rename = "Kind")]
-        kind: Cow<'a, str>,
-    }
-    from_json::<Probe<'_>>(frame).is_ok_and(|probe| probe.kind == "pake1")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,14 +346,6 @@ mod tests {
     fn a_long_text_is_cut_at_a_letter() {
         let json = serde_json::json!({"t": "error", "m": "ü".repeat(5000)}).to_string();
         assert_eq!(read(&json), Ok(Message::Error("ü".repeat(512))));
-    }
-
-    #[test]
-    fn a_receivers_question_is_recognised() {
-        assert!(is_probe(br#"{"Bytes":"eyJ9","Kind":"pake1"}"#));
-        assert!(is_probe(br#"{"Bytes":"eyJ9","Bytes2":null,"Kind":"pake1","Version":2,"Curve":"p256"}"#));
-        assert!(!is_probe(b"handshake"));
-        assert!(!is_probe(br#"{"Kind":"pake2"}"#));
     }
 
     proptest::proptest! {

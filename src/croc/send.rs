@@ -18,6 +18,7 @@ use super::{
     link::{FrameStream, Link},
     manifest::CrocList,
     message::{Message, Request},
+    probe::SenderAddresses,
     receive::{IDLE_LIMIT, told_address},
 };
 
@@ -73,7 +74,8 @@ pub struct CrocReceiver<S> {
     pub version: Version,
 }
 
-/// Has the receiver in the room prove the code, and opens the lanes.
+/// Has the receiver in the room prove the code, and opens the lanes. A receiver that asks where else the sender can be reached is told
+/// `addresses`.
 ///
 /// # Errors
 ///
@@ -83,10 +85,11 @@ pub async fn meet<D: Dial>(
     dial: &D,
     meeting: CodeMeeting<'_>,
     relay_password: &str,
+    addresses: Option<&SenderAddresses>,
 ) -> Result<CrocReceiver<D::Stream>, CrocError> {
     let ports = joined.data_ports()?;
     let seen_as = joined.seen_as;
-    let secured = timeout(HANDSHAKE_LIMIT, secure_sender(joined.link, meeting)).await;
+    let secured = timeout(HANDSHAKE_LIMIT, secure_sender(joined.link, meeting, addresses)).await;
     let mut control = secured.map_err(|_| CrocError::Silence)??;
     let order = LaneOrder { relay_password, room: meeting.room, ports: &ports };
     let lanes = lanes::open(dial, order).await?;

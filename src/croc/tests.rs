@@ -44,7 +44,7 @@ async fn secured(
 ) -> (Result<CrocControl<DuplexStream>, CrocError>, Result<CrocControl<DuplexStream>, CrocError>) {
     let (sender, receiver) = pair();
     tokio::join!(
-        secure_sender(sender, meeting(sent_code)),
+        secure_sender(sender, meeting(sent_code), None),
         secure_receiver(receiver, meeting(typed_code), CurveName::P256)
     )
 }

@@ -154,6 +154,8 @@ pub struct ReceiveOrder {
 pub struct CrocReceiveOrder {
     /// The sender's code, and where it may be.
     pub search: CrocSearch,
+    /// Which paths the transfer may use. The local network is searched as well, unless only relays are allowed.
+    pub path_mode: PathMode,
     /// Where the received data goes.
     pub output: Output,
     /// The list in which the transfer is entered while it can be resumed.

@@ -8,6 +8,8 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+#[cfg(feature = "croc")]
+use crate::discovery::croc::CrocRelaySearch;
 use crate::{
     discovery::{Announcement, RoomSearch},
     net::{
@@ -152,6 +154,31 @@ pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<O
             }
         }
         search.end().await;
+    };
+    (addresses, searching)
+}
+
+/// A search for the relays of crocs on the local network, like [`search`].
+#[cfg(feature = "croc")]
+pub(super) fn search_for_crocs() -> (mpsc::Receiver<SocketAddr>, impl Future<Output = ()>) {
+    let (found, addresses) = mpsc::channel(FOUND);
+    let searching = async move {
+        let mut search = match CrocRelaySearch::start() {
+            Ok(search) => search,
+            Err(error) => return tracing::debug!(%error, "no croc can be heard on the local network"),
+        };
+        loop {
+            tokio::select! {
+                () = found.closed() => break,
+                address = search.next() => match address {
+                    Some(address) => {
+                        // As in any search.
+                        let _ = found.send(address).await;
+                    }
+                    None => break,
+                },
+            }
+        }
     };
     (addresses, searching)
 }

@@ -1,7 +1,13 @@
 //! The task of a receive, and its search on the local network.
 
 #[cfg(feature = "croc")]
-use super::command::CrocReceiveOrder;
+use std::net::SocketAddr;
+
+#[cfg(feature = "croc")]
+use tokio::sync::mpsc;
+
+#[cfg(feature = "croc")]
+use super::{command::CrocReceiveOrder, local::search_for_crocs};
 use super::{
     command::{ReceiveOrder, TaskId},
     event::Event,
@@ -10,7 +16,7 @@ use super::{
     signals::EndSignals,
 };
 #[cfg(feature = "croc")]
-use crate::transfer::receive::croc::{CrocRequest, receive_croc};
+use crate::transfer::receive::croc::{CrocRequest, meeting::CrocLookout, receive_croc};
 use crate::{
     net::addresses::Reach,
     protocol::relay::RoomId,
@@ -32,10 +38,12 @@ pub(super) async fn receive_croc_task(
     end: EndSignals,
     out: Outbox,
 ) {
-    let CrocReceiveOrder { search, output, unfinished } = order;
-    let request = CrocRequest { search, output, unfinished, active };
+    let CrocReceiveOrder { search, path_mode, output, unfinished } = order;
+    let (found, searching) = crocs_nearby(path_mode);
+    let sender = CrocLookout::new(search, found, path_mode);
+    let request = CrocRequest { sender, output, unfinished, active };
     let work = async |context: &Context| Box::pin(receive_croc(request, input, context)).await;
-    let ended = transfer(id, &out, end, work).await;
+    let (ended, ()) = tokio::join!(transfer(id, &out, end, work), searching);
     out.send(Event::Ended(id, ended)).await;
 }
 
@@ -64,11 +72,19 @@ pub(super) async fn receive_task(
     let search = SearchPlaces { relays, found, internet: internet.clone() };
     let connect = ConnectOptions { patience, path_mode, listen, internet };
     let options = ReceiveOptions { output, lanes, connect, unfinished, chain, name, active };
+    #[cfg(feature = "croc")]
+    let (croc, crocs) = match order.croc {
+        Some(search) => {
+            let (found, searching) = crocs_nearby(path_mode);
+            (Some(CrocLookout::new(search, found, path_mode)), Some(searching))
+        }
+        None => (None, None),
+    };
     let request = ReceiveRequest {
         code,
         search,
         #[cfg(feature = "croc")]
-        croc: order.croc,
+        croc,
         options,
     };
     let receiving = async {
@@ -80,6 +96,28 @@ pub(super) async fn receive_task(
             searching.await;
         }
     };
+    #[cfg(feature = "croc")]
+    let searching = async {
+        let crocs = async {
+            if let Some(crocs) = crocs {
+                crocs.await;
+            }
+        };
+        tokio::join!(searching, crocs);
+    };
     let (ended, ()) = tokio::join!(receiving, searching);
     out.send(Event::Ended(id, ended)).await;
+}
+
+/// A search for crocs on the local network, if the path mode allows one.
+#[cfg(feature = "croc")]
+fn crocs_nearby(path_mode: PathMode) -> (Option<mpsc::Receiver<SocketAddr>>, impl Future<Output = ()>) {
+    let (found, searching) =
+        if path_mode == PathMode::RelayOnly { None } else { Some(search_for_crocs()) }.unzip();
+    let searching = async {
+        if let Some(searching) = searching {
+            searching.await;
+        }
+    };
+    (found, searching)
 }

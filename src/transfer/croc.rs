@@ -1,7 +1,7 @@
 //! What a send to a croc and a receive from one share: the relays at which the two sides meet, why a relay or a peer could not be
 //! used, and what a send reports of croc's code.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
@@ -15,7 +15,10 @@ use crate::{
         lanes::Dial,
         receive::IDLE_LIMIT,
     },
-    net::client::{self, LaneAddress, RelayAddress, RelayChoice},
+    net::{
+        addresses::Reach,
+        client::{self, LaneAddress, RelayAddress, RelayChoice},
+    },
     protocol::relay::Refusal,
 };
 
@@ -60,12 +63,7 @@ impl CrocRelay {
 impl CrocSearch {
     /// Looks at these relays.
     pub fn at(code: CrocCode, relays: &[CrocRelay], allows_v10: bool) -> Self {
-        // Where both versions make the same room of a code, looking there once is enough.
-        let versions: &[Version] = if allows_v10 && !code.is_the_same_for_both() {
-            &[Version::V11, Version::V10]
-        } else {
-            &[Version::V11]
-        };
+        let versions = versions(&code, allows_v10);
         let place = |relay: &CrocRelay, version: Version| CrocPlace {
             relay: relay.relay.clone(),
             password: relay.password.clone().unwrap_or_else(usual_password),
@@ -84,6 +82,25 @@ impl CrocSearch {
         });
         Self { places: places.collect(), code, allows_v10 }
     }
+
+    /// Leaves out the relays that are in another network.
+    pub(crate) fn keep_near(&mut self) {
+        let is_near =
+            |relay: &RelayAddress| matches!(relay.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer));
+        self.places.retain(|place| is_near(&place.relay.address));
+    }
+
+    /// The rooms of the code at a relay in this network. Whoever has announced it is given the usual password.
+    pub(crate) fn near(&self, address: SocketAddr) -> Vec<CrocPlace> {
+        let relay = RelayChoice::new(RelayAddress::from_socket(address));
+        let own = CrocRelay { relay, password: None };
+        Self::at(self.code.clone(), &[own], self.allows_v10).places
+    }
+}
+
+/// The versions whose rooms of a code are looked at. Where both versions make the same room of it, looking there once is enough.
+fn versions(code: &CrocCode, allows_v10: bool) -> &'static [Version] {
+    if allows_v10 && !code.is_the_same_for_both() { &[Version::V11, Version::V10] } else { &[Version::V11] }
 }
 
 fn usual_password() -> Zeroizing<String> {
@@ -173,6 +190,13 @@ impl CrocFate {
 
 /// The ports of a relay, at the address at which it was reached.
 pub(crate) struct RelayPorts(LaneAddress);
+
+impl RelayPorts {
+    /// The ports at this address.
+    pub(crate) fn at(address: LaneAddress) -> Self {
+        Self(address)
+    }
+}
 
 impl Dial for RelayPorts {
     type Stream = TcpStream;

@@ -236,7 +236,8 @@ impl Window {
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
         let (output, unfinished) = (Output::Folder(folder.to_owned()), self.unfinished.clone());
         let id = self.engine.new_id();
-        let order = Box::new(CrocReceiveOrder { search, output, unfinished });
+        let path_mode = self.state.settings.path_mode;
+        let order = Box::new(CrocReceiveOrder { search, path_mode, output, unfinished });
         if self.command(Command::ReceiveCroc(id, order)) {
             self.began_to_receive(id, StartedWith::Croc(found));
         }

@@ -15,7 +15,7 @@ mod asking;
 mod blocks;
 mod fetching;
 mod list;
-pub(super) mod meeting;
+pub(crate) mod meeting;
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use self::{
     blocks::BlockStore,
     fetching::{Fetching, Keeper},
     list::{CrocListed, listed},
-    meeting::{FoundSender, find},
+    meeting::{CrocLookout, FoundSender, Nearness, find, shorten},
 };
 use super::{
     ReceiverInput,
@@ -42,14 +42,13 @@ use super::{
 };
 use crate::{
     croc::{
-        control::CodeMeeting,
         manifest::CrocList,
         receive::{CrocArrival, CrocOffer, meet},
     },
     panics::{caught, spawn_blocking},
     protocol::manifest::ManifestError,
     transfer::{
-        croc::{CrocNews, CrocSearch, failed},
+        croc::{CrocNews, failed},
         error::{FileAction, Misbehaviour, TransferError},
         notice::{Context, MetAt, Notice},
         progress::{Phase, Report},
@@ -63,7 +62,7 @@ const STORED_WAITING: usize = 256;
 /// What to receive from a croc, and how.
 pub(crate) struct CrocRequest {
     /// The sender.
-    pub search: CrocSearch,
+    pub sender: CrocLookout,
     /// Where to put what arrives.
     pub output: Output,
     /// The list of interrupted transfers.
@@ -90,12 +89,12 @@ impl CrocPeer {
 
 /// Finds the sender and runs the transfer to its end.
 pub(crate) async fn receive_croc(
-    request: CrocRequest,
+    mut request: CrocRequest,
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
     let found = tokio::select! {
-        found = find(&request.search) => found?,
+        found = find(&mut request.sender) => found?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     receive_found(found, request, input, context).await
@@ -108,12 +107,12 @@ pub(super) async fn receive_found(
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let CrocRequest { search, output, unfinished, active } = request;
+    let CrocRequest { mut sender, output, unfinished, active } = request;
     let give_way = CancellationToken::new();
     let mut staged = Staged::of(active, context, &give_way);
     let mut peer = CrocPeer::Nobody;
     let work = async {
-        let (list, listed) = meet_sender(found, &search, &mut peer, context).await?;
+        let (list, listed) = meet_sender(found, &mut sender, &mut peer, context).await?;
         let ReceiverInput { answer, look, in_sight, pause } = input;
         let user = UserChoice { answer, look, in_sight };
         let active = staged.active.clone();
@@ -163,19 +162,23 @@ pub(super) async fn receive_found(
 /// Proves the code to the sender and reads its offer.
 async fn meet_sender(
     found: FoundSender,
-    search: &CrocSearch,
+    lookout: &mut CrocLookout,
     peer: &mut CrocPeer,
     context: &Context,
 ) -> Result<(CrocList, CrocListed), TransferError> {
-    let FoundSender { joined, place, dial } = found;
-    let CrocSearch { code, allows_v10, .. } = search;
     context.enter(Phase::Handshake);
-    let room = code.room(place.version);
-    let meeting =
-        CodeMeeting { room: &room, password: code.password(place.version), allows_v10: *allows_v10 };
-    let mut offer = meet(joined, &dial, meeting, &place.password).await.map_err(failed)?;
+    let was_announced = found.nearness == Nearness::Announced;
+    let met = match meet_at(found, lookout).await {
+        // Anybody in this network can announce a relay and say there that the sender has come.
+        Err(error) if was_announced && lookout.trust_only_relays() => {
+            tracing::debug!(%error, "what a relay of this network led to is not the sender");
+            meet_at(find(lookout).await?, lookout).await
+        }
+        met => met,
+    };
+    let (mut offer, met_at) = met?;
     context.tell(Notice::Croc(CrocNews::Peer { version: offer.version.number() })).await;
-    context.tell(Notice::Met(MetAt::Relay(place.relay.address))).await;
+    context.tell(Notice::Met(met_at)).await;
     context.enter(Phase::Listing);
     let list = std::mem::take(&mut offer.list);
     *peer = CrocPeer::Offers(offer);
@@ -184,6 +187,21 @@ async fn meet_sender(
     }
     let listed = listed(&list)?;
     Ok((list, listed))
+}
+
+/// Meets the sender where it was found, or nearer. Returns its offer, and where the two have met.
+async fn meet_at(
+    found: FoundSender,
+    lookout: &CrocLookout,
+) -> Result<(CrocOffer<TcpStream>, MetAt), TransferError> {
+    let FoundSender { joined, place, dial, nearness } = shorten(found, lookout).await?;
+    let room = lookout.room(&place);
+    let offer = meet(joined, &dial, lookout.meeting(&room, &place), &place.password).await.map_err(failed)?;
+    let met_at = match nearness {
+        Nearness::Relay => MetAt::Relay(place.relay.address),
+        Nearness::Announced | Nearness::Told => MetAt::OwnRelay,
+    };
+    Ok((offer, met_at))
 }
 
 /// Receives what is accepted until all of it is here, checked and flushed.

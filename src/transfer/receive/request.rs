@@ -24,7 +24,7 @@ pub(crate) struct ReceiveRequest {
     pub search: SearchPlaces,
     /// The sender, if the code may be croc's.
     #[cfg(feature = "croc")]
-    pub croc: Option<crate::transfer::croc::CrocSearch>,
+    pub croc: Option<super::croc::meeting::CrocLookout>,
     /// How the receive works, wherever the sender is found.
     pub options: ReceiveOptions,
 }

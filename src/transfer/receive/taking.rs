@@ -69,12 +69,18 @@ pub(crate) async fn receive(
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let ReceiveRequest { code, search, options, .. } = request;
+    let ReceiveRequest {
+        code,
+        search,
+        #[cfg(feature = "croc")]
+        mut croc,
+        options,
+    } = request;
     let code = Arc::new(code);
     let meeting = meet_sender(search, &code, context);
     #[cfg(feature = "croc")]
     let meeting = async {
-        match &request.croc {
+        match &mut croc {
             None => Ok(Either::Caiman(meeting.await?)),
             Some(croc) => either(meeting, croc).await,
         }
@@ -84,12 +90,12 @@ pub(crate) async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     #[cfg(feature = "croc")]
-    let meeting = match (meeting, request.croc) {
+    let meeting = match (meeting, croc) {
         (Either::Caiman(meeting), _) => meeting,
-        (Either::Croc(found), search) => {
-            let search = search.expect("a croc is found only where one is looked for");
+        (Either::Croc(found), sender) => {
+            let sender = sender.expect("a croc is found only where one is looked for");
             let ReceiveOptions { output, unfinished, active, .. } = options;
-            let request = CrocRequest { search, output, unfinished, active };
+            let request = CrocRequest { sender, output, unfinished, active };
             return Box::pin(receive_found(found, request, input, context)).await;
         }
     };

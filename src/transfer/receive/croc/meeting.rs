@@ -1,20 +1,32 @@
 //! Finds the sender that waits under a croc code: at every relay where it may be, side by side, in the room that its version makes of
-//! the code. Nothing is said there before somebody is in the room, so looking costs no try.
+//! the code. Nothing is said there before somebody is in the room, so looking costs no try. Then the way is shortened: a sender that was
+//! found at a relay elsewhere may have one of its own in this network, and tells where.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     net::TcpStream,
+    sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
-    croc::client::InRoom,
+    croc::{
+        client::{InRoom, join},
+        control::CodeMeeting,
+        error::CrocError,
+        probe::{SenderAddresses, ask},
+    },
+    net::{
+        addresses::Reach,
+        client::{self, RelayAddress, RelayChoice},
+    },
     panics::{joined, reported},
     transfer::{
-        croc::{CrocPlace, CrocSearch, RelayPorts, enter, relay_failed},
+        croc::{CrocPlace, CrocSearch, RelayPorts, enter, failed, relay_failed},
         error::TransferError,
+        path_mode::PathMode,
     },
 };
 
@@ -22,12 +34,72 @@ use crate::{
 const SEARCH_LIMIT: Duration = Duration::from_secs(15);
 /// How long a Caiman is looked for before a croc is.
 const HEAD_START: Duration = Duration::from_secs(2);
+/// How many addresses of a sender are tried: those of this network, in the sender's order.
+const MAX_TRIED: usize = 16;
+/// How long an address in this network may take to answer a connection. Most that don't belong to it never answer.
+const DIAL_LIMIT: Duration = Duration::from_millis(500);
+/// How long it may take in all until this side is in the sender's own room.
+const NEAR_LIMIT: Duration = Duration::from_secs(2);
+
+/// A code of croc, and where its sender is looked for.
+pub(crate) struct CrocLookout {
+    /// The code and the relays.
+    search: CrocSearch,
+    /// Relays that are found in this network, if they are looked for. They are given no password but the usual one.
+    found: Option<mpsc::Receiver<SocketAddr>>,
+    /// Whether a sender that is found is asked where else it can be reached.
+    asks: bool,
+}
+
+impl CrocLookout {
+    /// Looks in the ways that the user allows.
+    pub(crate) fn new(
+        mut search: CrocSearch,
+        found: Option<mpsc::Receiver<SocketAddr>>,
+        path_mode: PathMode,
+    ) -> Self {
+        if path_mode == PathMode::LocalOnly {
+            search.keep_near();
+        }
+        let is_direct = path_mode != PathMode::RelayOnly;
+        Self { search, found: found.filter(|_| is_direct), asks: is_direct }
+    }
+
+    /// What the two sides know before they talk, at a place.
+    pub(super) fn meeting<'a>(&'a self, room: &'a str, place: &CrocPlace) -> CodeMeeting<'a> {
+        let CrocSearch { code, allows_v10, .. } = &self.search;
+        CodeMeeting { room, password: code.password(place.version), allows_v10: *allows_v10 }
+    }
+
+    /// The room of the code at a place.
+    pub(super) fn room(&self, place: &CrocPlace) -> String {
+        self.search.code.room(place.version)
+    }
+
+    /// Looks for the sender only where the user has named a relay. Returns whether that is anywhere.
+    pub(super) fn trust_only_relays(&mut self) -> bool {
+        self.found = None;
+        !self.search.places.is_empty()
+    }
+}
 
 /// Where the sender was found.
 pub(in crate::transfer::receive) struct FoundSender {
     pub(super) joined: InRoom<TcpStream>,
     pub(super) place: CrocPlace,
     pub(super) dial: RelayPorts,
+    pub(super) nearness: Nearness,
+}
+
+/// How near the place is at which a sender was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nearness {
+    /// A relay that the user or croc names.
+    Relay,
+    /// A relay of this network that anybody may have announced.
+    Announced,
+    /// The sender's own relay in this network, which the sender has told.
+    Told,
 }
 
 /// The sender of a code that may be Caiman's or croc's.
@@ -42,7 +114,7 @@ pub(in crate::transfer::receive) enum Either<M> {
 /// that a croc relay learns nothing of a code whose sender is found at once. Where neither is found, what Caiman's search says counts.
 pub(in crate::transfer::receive) async fn either<M>(
     caiman: impl Future<Output = Result<M, TransferError>>,
-    croc: &CrocSearch,
+    croc: &mut CrocLookout,
 ) -> Result<Either<M>, TransferError> {
     let croc = async {
         sleep(HEAD_START).await;
@@ -61,43 +133,145 @@ pub(in crate::transfer::receive) async fn either<M>(
     }
 }
 
-/// Looks for the sender at its places.
-pub(super) async fn find(search: &CrocSearch) -> Result<FoundSender, TransferError> {
-    let CrocSearch { code, places, .. } = search;
-    let until = Instant::now() + SEARCH_LIMIT;
+/// Looks for the sender at its places, and at relays that are found in this network.
+pub(super) async fn find(lookout: &mut CrocLookout) -> Result<FoundSender, TransferError> {
+    let CrocLookout { search, found, .. } = lookout;
+    let looked_locally = found.is_some();
     let mut visits = JoinSet::new();
-    for place in places {
-        visits.spawn(reported(visit(code.room(place.version), place.clone())));
+    for place in &search.places {
+        visits.spawn(reported(visit(search.code.room(place.version), place.clone(), Nearness::Relay)));
     }
     let mut first_error = None;
     let mut failed = 0;
-    while let Ok(Some(visited)) = timeout_at(until, visits.join_next()).await {
-        match joined(visited) {
-            Ok(found) => return Ok(found),
-            Err(error) => {
-                failed += 1;
-                first_error.get_or_insert(error);
-            }
+    let end = sleep_until(Instant::now() + SEARCH_LIMIT);
+    tokio::pin!(end);
+    while found.is_some() || !visits.is_empty() {
+        tokio::select! {
+            Some(visited) = visits.join_next() => match joined(visited) {
+                Ok(found) => return Ok(found),
+                Err((error, Nearness::Relay)) => {
+                    failed += 1;
+                    first_error.get_or_insert(error);
+                }
+                Err((error, _)) => tracing::debug!(%error, "a relay in this network is of no use"),
+            },
+            address = next(found) => match address {
+                Some(address) => for place in search.near(address) {
+                    let room = search.code.room(place.version);
+                    visits.spawn(reported(visit(room, place, Nearness::Announced)));
+                },
+                None => *found = None,
+            },
+            () = &mut end => break,
         }
     }
     visits.shutdown().await;
     match first_error {
-        Some(error) if failed == places.len() => Err(error),
+        Some(error) if failed == search.places.len() => Err(error),
         _ => {
             let mut relays = Vec::new();
-            for place in places {
+            for place in &search.places {
                 if !relays.contains(&place.relay.address) {
                     relays.push(place.relay.address.clone());
                 }
             }
-            Err(TransferError::NobodyThere { relays, looked_locally: false, looked_online: false })
+            Err(TransferError::NobodyThere { relays, looked_locally, looked_online: false })
         }
     }
 }
 
+/// The next relay that is found; never returns if none are looked for.
+async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAddr> {
+    match found {
+        Some(found) => found.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits in a room until somebody is there.
-async fn visit(room: String, place: CrocPlace) -> Result<FoundSender, TransferError> {
-    let (mut joined, dial) = enter(&room, &place).await?;
-    joined.wait_for_peer().await.map_err(|error| relay_failed(error, &place))?;
-    Ok(FoundSender { joined, place, dial })
+async fn visit(
+    room: String,
+    place: CrocPlace,
+    nearness: Nearness,
+) -> Result<FoundSender, (TransferError, Nearness)> {
+    let (mut joined, dial) = enter(&room, &place).await.map_err(|error| (error, nearness))?;
+    let came = joined.wait_for_peer().await;
+    came.map_err(|error| (relay_failed(error, &place), nearness))?;
+    Ok(FoundSender { joined, place, dial, nearness })
+}
+
+/// Asks a sender that was found at a relay where else it can be reached, and goes there if that is in this network. Whatever comes of
+/// that, the two can meet where they are.
+///
+/// # Errors
+///
+/// The sender has another code.
+pub(super) async fn shorten(
+    mut found: FoundSender,
+    lookout: &CrocLookout,
+) -> Result<FoundSender, TransferError> {
+    if !lookout.asks || found.nearness != Nearness::Relay {
+        return Ok(found);
+    }
+    let room = lookout.room(&found.place);
+    let asked = ask(&mut found.joined.link, lookout.meeting(&room, &found.place)).await;
+    let addresses = match asked {
+        Ok(Some(addresses)) => addresses,
+        Ok(None) => return Ok(found),
+        Err(error @ CrocError::WrongCode) => return Err(failed(error)),
+        // What comes next fails as well, and says so.
+        Err(_) => return Ok(found),
+    };
+    let mut visits = JoinSet::new();
+    for address in near(&addresses) {
+        let relay = RelayChoice::new(RelayAddress::from_socket(address));
+        let place = CrocPlace { relay, ..found.place.clone() };
+        let room = room.clone();
+        visits
+            .spawn(reported(async move { timeout(NEAR_LIMIT, approach(room, place)).await.ok().flatten() }));
+    }
+    while let Some(visited) = visits.join_next().await {
+        if let Some(nearer) = joined(visited) {
+            return Ok(nearer);
+        }
+    }
+    Ok(found)
+}
+
+/// Which of the addresses that a sender tells are tried. It could tell any; only those lead nowhere but into this network.
+fn near(addresses: &SenderAddresses) -> impl Iterator<Item = SocketAddr> {
+    let ips = addresses.ips.iter().copied().filter(|ip| Reach::of(*ip) == Reach::LocalNetwork);
+    ips.take(MAX_TRIED).map(|ip| (ip, addresses.port).into())
+}
+
+/// Joins the sender in the room of its own relay; `None` if it isn't there.
+async fn approach(room: String, place: CrocPlace) -> Option<FoundSender> {
+    let (stream, dial) = timeout(DIAL_LIMIT, client::connect_only(&place.relay)).await.ok()?.ok()?;
+    let mut joined = join(stream, &place.password, &room).await.ok()?;
+    // Another machine may have that address here, and even a relay.
+    if joined.is_alone().await {
+        return None;
+    }
+    Some(FoundSender { joined, place, dial: RelayPorts::at(dial), nearness: Nearness::Told })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_few_addresses_of_this_network_are_tried() {
+        let told = |ips: &[&str]| SenderAddresses {
+            port: 9009,
+            ips: ips.iter().map(|ip| ip.parse().unwrap()).collect(),
+        };
+        let elsewhere =
+            ["8.8.8.8", "127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "2001:db8::1", "255.255.255.255"];
+        assert_eq!(near(&told(&elsewhere)).count(), 0);
+        let mapped = ["::ffff:8.8.8.8", "::ffff:127.0.0.1", "::ffff:0.0.0.0"];
+        assert_eq!(near(&told(&mapped)).count(), 0);
+        let here = ["10.0.0.1", "192.168.1.1", "fd00::1", "169.254.1.1", "fe80::1"];
+        assert_eq!(near(&told(&here)).count(), here.len());
+        assert_eq!(near(&told(&["10.0.0.1"; 200])).count(), MAX_TRIED);
+    }
 }

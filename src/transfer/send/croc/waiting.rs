@@ -225,7 +225,7 @@ impl RelayVisit {
             password: self.shared.code.password(self.place.version),
             allows_v10: self.shared.allows_v10,
         };
-        match meet(joined, &dial, meeting, &self.place.password).await {
+        match meet(joined, &dial, meeting, &self.place.password, None).await {
             Ok(receiver) => Some(receiver),
             Err(CrocError::WrongCode) => {
                 turn.forget();
