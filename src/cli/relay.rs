@@ -76,7 +76,7 @@ fn croc_options(args: &RelayCrocArgs) -> &'static str {
 #[cfg(feature = "croc")]
 fn croc_config(args: RelayCrocArgs) -> CrocConfig {
     let password = args.croc_password.unwrap_or_else(|| USUAL_CROC_PASSWORD.into());
-    CrocConfig { ports: args.croc_ports, password }
+    CrocConfig { ports: args.croc_ports, password, rooms: None }
 }
 
 fn config(args: RelayArgs) -> RelayConfig {

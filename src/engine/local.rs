@@ -8,8 +8,13 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::command::SendOrder;
 #[cfg(feature = "croc")]
-use crate::discovery::croc::CrocRelaySearch;
+use crate::{
+    discovery::croc::{CrocRelaySearch, announce_croc},
+    relay::{CrocConfig, CrocPorts},
+    transfer::croc::{CrocPosting, CrocSend},
+};
 use crate::{
     discovery::{Announcement, RoomSearch},
     net::{
@@ -38,31 +43,96 @@ pub(super) struct OwnRelayTask {
     unneeded: CancellationToken,
 }
 
-impl OwnRelayTask {
-    /// Binds a relay for one send, and returns it with the sender's end of it. In the path mode *local network only* it serves
-    /// nobody else. It takes the default port if that `is_wanted` and free, because a sender without any other relay may have
-    /// opened that port in its firewall; otherwise the system chooses the port. Lanes use the same port, so that a firewall
-    /// needs to let only one through.
-    pub(super) async fn bind(is_wanted: bool, path_mode: PathMode) -> Result<(Self, OwnRelay), Impossible> {
-        let key = SenderKey::draw().map_err(|_| Impossible::NoRandomness)?;
-        let on = |port| RelayConfig {
-            port,
+/// What a send needs of its own relay.
+pub(super) struct OwnRelayConfig {
+    /// Whether the send has no other relay.
+    is_alone: bool,
+    path_mode: PathMode,
+    /// What receivers that have croc are offered. It is theirs alone whose code the send shows, in the local network.
+    #[cfg(feature = "croc")]
+    croc: Option<CrocConfig>,
+}
+
+impl OwnRelayConfig {
+    /// A relay for those who have Caiman.
+    pub(super) fn new(path_mode: PathMode) -> Self {
+        Self {
+            is_alone: false,
+            path_mode,
+            #[cfg(feature = "croc")]
+            croc: None,
+        }
+    }
+
+    /// The relay of this send. `is_alone` says whether it has no other.
+    pub(super) fn of(order: &SendOrder, is_alone: bool) -> Self {
+        Self {
+            is_alone,
+            #[cfg(feature = "croc")]
+            croc: order.croc.as_ref().filter(|_| order.path_mode != PathMode::RelayOnly).map(croc_config),
+            ..Self::new(order.path_mode)
+        }
+    }
+
+    /// Ways in which the relay may be bound, from the best one on. A port that is taken leads to the next.
+    ///
+    /// A sender without any other relay may have opened Caiman's default port in its firewall, and a user of croc may have opened croc's.
+    fn ways(self, key: &SenderKey) -> Vec<RelayConfig> {
+        let any = RelayConfig {
+            port: 0,
             data_ports: Vec::new(),
             sender_key: Some(key.clone()),
-            is_local_only: path_mode == PathMode::LocalOnly,
+            is_local_only: self.path_mode == PathMode::LocalOnly,
             limits: limits(),
             ..RelayConfig::default()
         };
-        let bound = match Relay::bind(on(if is_wanted { DEFAULT_PORT } else { 0 })).await {
-            Err(RelayError::PortTaken(_)) => Relay::bind(on(0)).await,
-            other => other,
-        };
+        let wanted = RelayConfig { port: DEFAULT_PORT, ..any.clone() };
+        let ways = if self.is_alone { vec![wanted, any] } else { vec![any] };
+        #[cfg(feature = "croc")]
+        if let Some(croc) = self.croc {
+            let with = |way: &RelayConfig, ports| {
+                let croc = Some(CrocConfig { ports, ..croc.clone() });
+                RelayConfig { croc, ..way.clone() }
+            };
+            let each = |way| [CrocPorts::default(), CrocPorts::any()].map(|ports| with(way, ports));
+            return ways.iter().flat_map(each).collect();
+        }
+        ways
+    }
+}
+
+/// What is offered to those who have croc and come under the code of this send.
+#[cfg(feature = "croc")]
+fn croc_config(order: &CrocSend) -> CrocConfig {
+    CrocConfig {
+        password: CrocPosting::password(order).as_str().into(),
+        rooms: Some(CrocPosting::rooms(order)),
+        ..CrocConfig::default()
+    }
+}
+
+impl OwnRelayTask {
+    /// Binds a relay for one send, and returns it with the sender's end of it. In the path mode *local network only* it serves
+    /// nobody else. Lanes of Caiman's use the relay's own port, so that a firewall needs to let only one through.
+    pub(super) async fn bind(config: OwnRelayConfig) -> Result<(Self, OwnRelay), Impossible> {
+        let key = SenderKey::draw().map_err(|_| Impossible::NoRandomness)?;
+        let mut ways = config.ways(&key).into_iter();
+        let mut bound = Relay::bind(ways.next().expect("there is at least one way")).await;
+        while let (Err(RelayError::PortTaken(_)), Some(way)) = (&bound, ways.next()) {
+            bound = Relay::bind(way).await;
+        }
         let relay = bound.map_err(|error| Impossible::NoRelayHere(error.to_string()))?;
         let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
         let (announced, announcing) = watch::channel(None);
         let unneeded = CancellationToken::new();
         let own = OwnRelay { address, key, announced, unneeded: unneeded.clone() };
         Ok((Self { relay, announced: announcing, unneeded }, own))
+    }
+
+    /// The control port for those who have croc, if they are served.
+    #[cfg(feature = "croc")]
+    pub(super) fn croc_port(&self) -> Option<u16> {
+        self.relay.croc_ports().first().copied()
     }
 
     /// Runs the relay until `end` is cancelled or the sender no longer needs it. `is_told` says whether the local network
@@ -78,10 +148,23 @@ impl OwnRelayTask {
             shutdown.cancel();
             kill.cancel();
         };
+        #[cfg(feature = "croc")]
+        let croc = (relay.croc_ports().first().copied(), announced.clone());
         let tell = async {
             if is_told {
                 announce(announced, port).await;
             }
+        };
+        #[cfg(feature = "croc")]
+        let tell = async {
+            let crocs = async {
+                if let (Some(port), announced) = croc
+                    && is_told
+                {
+                    announce_to_crocs(announced, port).await;
+                }
+            };
+            tokio::join!(tell, crocs);
         };
         tokio::join!(relay.serve(shutdown.clone()), stop, tell);
     }
@@ -128,6 +211,19 @@ pub(super) async fn announce(mut announced: watch::Receiver<Option<RoomId>>, por
         announcement.end().await;
         if is_last {
             return;
+        }
+    }
+}
+
+/// Lets crocs on the local network know of the relay at this port while the sender waits.
+#[cfg(feature = "croc")]
+async fn announce_to_crocs(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
+    while announced.wait_for(Option::is_some).await.is_ok() {
+        tokio::select! {
+            () = announce_croc(port) => {}
+            over = announced.wait_for(Option::is_none) => if over.is_err() {
+                return;
+            }
         }
     }
 }

@@ -10,12 +10,12 @@ use super::{
     calling::{Callee, send_to},
     command::{SendOrder, TaskId},
     event::Event,
-    local::{Lease, OwnRelayTask},
+    local::{Lease, OwnRelayConfig, OwnRelayTask},
     outbox::{NewBranch, Outbox, listening, transfer},
     signals::EndSignals,
 };
 #[cfg(feature = "croc")]
-use crate::net::{addresses::Reach, client::RelayChoice};
+use crate::transfer::croc::CrocPosting;
 use crate::{
     panics::caught,
     transfer::{
@@ -158,17 +158,8 @@ fn options(order: &SendOrder, throttle: Arc<Throttle>) -> SendOptions {
         connect: ConnectOptions { patience, path_mode, listen, internet },
         name,
         #[cfg(feature = "croc")]
-        croc: order.croc.clone().map(|mut croc| {
-            croc.search.places.retain(|place| path_mode != PathMode::LocalOnly || is_near(&place.relay));
-            croc
-        }),
+        croc: order.croc.clone().map(|order| CrocPosting { order, own_port: None }),
     }
-}
-
-/// Whether a relay is in this network or on this computer.
-#[cfg(feature = "croc")]
-fn is_near(relay: &RelayChoice) -> bool {
-    matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer))
 }
 
 /// Runs a send under a code of its own, and a relay beside it if the order allows one.
@@ -185,10 +176,15 @@ async fn open(
     if path_mode == PathMode::LocalOnly {
         order.relays.clear();
         order.internet = None;
+        #[cfg(feature = "croc")]
+        if let Some(croc) = &mut order.croc {
+            croc.search.keep_near();
+        }
     }
     let is_alone = order.relays.is_empty() && order.internet.is_none();
     let wants_own = path_mode != PathMode::RelayOnly || is_alone;
-    let bound = if wants_own { Some(OwnRelayTask::bind(is_alone, path_mode).await) } else { None };
+    let wanted = OwnRelayConfig::of(&order, is_alone);
+    let bound = if wants_own { Some(OwnRelayTask::bind(wanted).await) } else { None };
     let (own_relay, own) = match bound {
         Some(Ok((own_relay, own))) => (Some(own_relay), Some(own)),
         Some(Err(error)) if is_alone => return refuse(id, error.into(), out).await,
@@ -213,7 +209,12 @@ async fn open(
         None => own,
     });
     let online = order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
-    let (options, places) = (options(&order, throttle), WaitingPlaces { relays: order.relays, own, online });
+    #[cfg(feature = "croc")]
+    let croc_port = own_relay.as_ref().and_then(OwnRelayTask::croc_port);
+    let options = options(&order, throttle);
+    #[cfg(feature = "croc")]
+    let options = options.with_croc_at(croc_port);
+    let places = WaitingPlaces { relays: order.relays, own, online };
     let (payload, code, receivers) = (order.payload, order.code, order.receivers);
     let is_over = CancellationToken::new();
     let sending = async {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     command::WaitOrder,
     event::{Called, Event, Presence},
-    local::{OwnRelayTask, announce},
+    local::{OwnRelayConfig, OwnRelayTask, announce},
     outbox::Outbox,
 };
 use crate::{
@@ -80,7 +80,7 @@ pub(super) async fn wait_task(order: WaitOrder, cancel: CancellationToken, out: 
     }
     let bound = match path_mode {
         PathMode::RelayOnly => None,
-        _ => OwnRelayTask::bind(false, path_mode)
+        _ => OwnRelayTask::bind(OwnRelayConfig::new(path_mode))
             .await
             .map_err(|error| tracing::warn!(%error, "no calls come over the local network"))
             .ok(),

@@ -89,6 +89,10 @@ impl CrocDesk {
         request: RoomRequest,
     ) -> Result<(), StopReason> {
         let name = CrocRoomName { port, name: request.room.clone() };
+        if !self.serves(&name) {
+            tell(&mut client, &request, RoomAnswer::Full).await;
+            return Err(Refusal::NoSuchRoom.into());
+        }
         let (mailbox, arrivals) = oneshot::channel();
         let arrival = self.rooms().enter(&name, || mailbox);
         let (answer, refusal) = match arrival {

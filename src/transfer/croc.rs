@@ -1,7 +1,10 @@
 //! What a send to a croc and a receive from one share: the relays at which the two sides meet, why a relay or a peer could not be
 //! used, and what a send reports of croc's code.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
@@ -13,14 +16,18 @@ use crate::{
         code::{CrocCode, USUAL_PASSWORD, USUAL_PORT, Version},
         error::{CrocError, RelayRefusal},
         lanes::Dial,
+        probe::SenderAddresses,
         receive::IDLE_LIMIT,
     },
     net::{
-        addresses::Reach,
+        addresses::{self, Reach},
         client::{self, LaneAddress, RelayAddress, RelayChoice},
     },
     protocol::relay::Refusal,
 };
+
+/// How many addresses a receiver is told: it waits half a second for each that it can't reach.
+const MAX_TOLD: usize = 16;
 
 /// A croc relay at which the two sides of a transfer can meet.
 #[derive(Clone)]
@@ -123,6 +130,46 @@ impl CrocSend {
     pub fn forbid_v10(&mut self) {
         self.search.allows_v10 = false;
         self.search.places.retain(|place| place.version == Version::V11);
+    }
+}
+
+/// A croc's part of a send, and the sender's own relay, which receivers in this network can reach.
+#[derive(Clone)]
+pub(crate) struct CrocPosting {
+    /// What is ordered.
+    pub(crate) order: CrocSend,
+    /// The control port of the sender's own relay for crocs, if it has one.
+    pub(crate) own_port: Option<u16>,
+}
+
+impl CrocPosting {
+    /// The rooms that the sender's own relay needs to have.
+    pub(crate) fn rooms(order: &CrocSend) -> Vec<String> {
+        let CrocSearch { code, allows_v10, .. } = &order.search;
+        versions(code, *allows_v10).iter().map(|version| code.room(*version)).collect()
+    }
+
+    /// The password of the sender's own relay: the one that the receiver's user names for the other relay.
+    pub(crate) fn password(order: &CrocSend) -> Zeroizing<String> {
+        order.search.places.first().map_or_else(usual_password, |place| place.password.clone())
+    }
+
+    /// The rooms at the sender's own relay in which it waits.
+    pub(crate) fn own_places(&self) -> Vec<CrocPlace> {
+        let Some(port) = self.own_port else { return Vec::new() };
+        let password = Self::password(&self.order);
+        let places = self.order.search.near((Ipv4Addr::LOCALHOST, port).into()).into_iter();
+        places.map(|place| CrocPlace { password: password.clone(), ..place }).collect()
+    }
+
+    /// What a receiver is told that asks where else the sender can be reached.
+    pub(crate) fn addresses(&self) -> Option<SenderAddresses> {
+        let port = self.own_port?;
+        let mut ips = addresses::reachable();
+        // A receiver tries one after the other.
+        ips.sort_by_key(|ip| Reach::of(*ip) == Reach::Anywhere);
+        ips.truncate(MAX_TOLD);
+        Some(SenderAddresses { port, ips }).filter(|told| !told.ips.is_empty())
     }
 }
 

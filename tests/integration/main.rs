@@ -17,6 +17,8 @@ mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
 mod conflicts;
+#[cfg(all(feature = "croc", target_os = "linux"))]
+mod croc_lan;
 #[cfg(feature = "croc")]
 mod croc_relay;
 mod direct;

@@ -18,11 +18,13 @@ pub struct CrocConfig {
     pub ports: CrocPorts,
     /// The password that every client must know. croc's own clients use `pass123` unless their user names another one.
     pub password: AccessPassword,
+    /// The only rooms that are served, with their data rooms; `None` for any.
+    pub rooms: Option<Vec<String>>,
 }
 
 impl Default for CrocConfig {
     fn default() -> Self {
-        Self { ports: CrocPorts::default(), password: USUAL_PASSWORD.into() }
+        Self { ports: CrocPorts::default(), password: USUAL_PASSWORD.into(), rooms: None }
     }
 }
 
@@ -54,6 +56,11 @@ impl CrocPorts {
         } else {
             Err(BadCrocPorts::WrongCount)
         }
+    }
+
+    /// As many as by default, all of which the system chooses.
+    pub fn any() -> Self {
+        Self(vec![0; Self::default().0.len()])
     }
 
     /// The control port first.

@@ -48,6 +48,8 @@ pub(in crate::relay) struct CrocDesk {
     pub(super) shared: Arc<RelayState>,
     pub(super) password: AccessPassword,
     pub(super) banner: String,
+    /// The only control rooms that are served; `None` for any.
+    only: Option<Vec<String>>,
     rooms: Mutex<CrocRooms<CrocWaiter, CrocPair>>,
     /// How often each address may come to a data port: as often as to the control port for each of them.
     lane_joins: Mutex<Allowance>,
@@ -87,6 +89,7 @@ impl CrocDesk {
             shared,
             password: config.password,
             banner: data_ports.join(","),
+            only: config.rooms,
             rooms: Mutex::new(CrocRooms::new()),
             lane_joins: Mutex::new(Allowance::new(lane_joins)),
             told: Mutex::new(TokenBucket::new(TOLD_AT_ONCE * TOLD_EVERY)),
@@ -105,6 +108,13 @@ impl CrocDesk {
         }
         let is_granted = lock_shared(&self.lane_joins).take(client.origin(), self.shared.now());
         if is_granted { Ok(()) } else { Err(Refusal::TooManyJoins) }
+    }
+
+    /// Whether the relay has such a room.
+    pub(super) fn serves(&self, name: &CrocRoomName) -> bool {
+        let Some(only) = &self.only else { return true };
+        let serves = |control: &CrocRoomName| only.contains(&control.name);
+        if name.is_control() { serves(name) } else { name.control().as_ref().is_some_and(serves) }
     }
 
     /// Whether a client that comes too often is to be told so.

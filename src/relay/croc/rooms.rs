@@ -52,7 +52,7 @@ impl CrocRoomName {
     }
 
     /// The control room of the transfer to which a data room belongs: croc adds a hyphen and a number to its name.
-    fn control(&self) -> Option<Self> {
+    pub(super) fn control(&self) -> Option<Self> {
         let (name, number) = self.name.rsplit_once('-')?;
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         (!self.is_control() && is_number).then(|| Self { port: 0, name: name.to_owned() })

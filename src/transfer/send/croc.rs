@@ -50,7 +50,7 @@ use crate::{
     transfer::{
         croc::{CrocName, CrocNews, failed},
         error::{FileAction, Impossible, TransferError},
-        notice::{Context, MetAt, Notice},
+        notice::{Context, Notice},
         progress::{Phase, Report},
         source::{
             listing::{Listing, Offered},
@@ -73,8 +73,8 @@ pub(super) async fn serve(
     (options, pause): (&SendOptions, watch::Receiver<bool>),
     context: &Context,
 ) -> Result<Option<Report>, TransferError> {
-    let CrocGuest { receiver, place, named } = guest;
-    context.tell(Notice::Met(MetAt::Relay(place.relay.address))).await;
+    let CrocGuest { receiver, met_at, named } = guest;
+    context.tell(Notice::Met(met_at)).await;
     let mut service = Service { stage: Stage::Came(receiver), named, options, pause, context };
     let until_cancelled = async {
         tokio::select! {

@@ -197,8 +197,10 @@ impl Offering<'_> {
         context: &Context,
     ) -> Result<Option<Report>, TransferError> {
         let Self { listing, offered, waiting } = self;
+        let is_at_own = guest.is_at_own();
         let on_answer = || {
-            if let Some(waiting) = waiting.take() {
+            // The relay beside this send carries what a receiver asks for that has come there.
+            if let Some(waiting) = waiting.take().filter(|_| !is_at_own) {
                 waiting.settle();
             }
         };

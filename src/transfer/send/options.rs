@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 #[cfg(feature = "croc")]
-use crate::transfer::croc::CrocSend;
+use crate::transfer::croc::CrocPosting;
 use crate::{
     protocol::name::PeerName,
     transfer::{
@@ -31,10 +31,19 @@ pub(crate) struct SendOptions {
     pub name: Option<PeerName>,
     /// Also waits for a receiver that has croc.
     #[cfg(feature = "croc")]
-    pub croc: Option<CrocSend>,
+    pub croc: Option<CrocPosting>,
 }
 
 impl SendOptions {
+    /// The same with the sender's own relay for crocs at this port, if it has one.
+    #[cfg(feature = "croc")]
+    pub(crate) fn with_croc_at(mut self, own_port: Option<u16>) -> Self {
+        if let Some(croc) = &mut self.croc {
+            croc.own_port = own_port;
+        }
+        self
+    }
+
     /// How the send waits for its receiver.
     pub(super) fn waits(&self) -> WaitOptions {
         let ConnectOptions { patience, path_mode, .. } = self.connect;

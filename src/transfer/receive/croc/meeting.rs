@@ -257,7 +257,62 @@ async fn approach(room: String, place: CrocPlace) -> Option<FoundSender> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::{
+        croc::{
+            code::CrocCode,
+            control::{secure_receiver, secure_sender},
+            pake::CurveName,
+        },
+        relay::{CrocConfig, CrocPorts, Relay, RelayConfig},
+        transfer::croc::CrocRelay,
+    };
+
+    /// The sender tells addresses of this machine, where something else listens that is none of its business.
+    #[tokio::test]
+    async fn a_sender_leads_nowhere_but_into_this_network_and_is_met_where_it_is() {
+        let relay = Relay::bind(RelayConfig {
+            host: Some([127, 0, 0, 1].into()),
+            port: 0,
+            data_ports: Vec::new(),
+            croc: Some(CrocConfig { ports: CrocPorts::any(), ..CrocConfig::default() }),
+            ..RelayConfig::default()
+        });
+        let relay = relay.await.unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], relay.croc_ports()[0]));
+        let trap = TcpListener::bind("0.0.0.0:0").unwrap();
+        trap.set_nonblocking(true).unwrap();
+        let ips = ["127.0.0.1", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"].map(|ip| ip.parse().unwrap());
+        let told = SenderAddresses { port: trap.local_addr().unwrap().port(), ips: ips.to_vec() };
+
+        let code = CrocCode::new("acid-acorn-acre").unwrap();
+        let own = CrocRelay { relay: RelayChoice::new(RelayAddress::from_socket(address)), password: None };
+        let search = CrocSearch::at(code, &[own], true);
+        let mut lookout = CrocLookout::new(search.clone(), None, PathMode::Automatic);
+        let (place, room) = (search.places[0].clone(), lookout.room(&search.places[0]));
+        let shutdown = CancellationToken::new();
+        let meeting = async {
+            let (sender, _) = enter(&room, &place).await.unwrap();
+            let sender_meeting = CodeMeeting { room: &room, password: b"acorn-acre", allows_v10: true };
+            let receiving = async {
+                let found = find(&mut lookout).await.unwrap();
+                let found = shorten(found, &lookout).await.unwrap();
+                assert!(found.nearness == Nearness::Relay);
+                let meeting = lookout.meeting(&room, &found.place);
+                secure_receiver(found.joined.link, meeting, CurveName::default()).await.unwrap()
+            };
+            let (sender, _) =
+                tokio::join!(secure_sender(sender.link, sender_meeting, Some(&told)), receiving);
+            sender.unwrap();
+            shutdown.cancel();
+        };
+        tokio::join!(relay.serve(shutdown.clone()), meeting);
+        assert!(trap.accept().is_err(), "something was connected to");
+    }
 
     #[test]
     fn only_a_few_addresses_of_this_network_are_tried() {

@@ -33,9 +33,9 @@ use crate::{
     panics::{joined, reported, spawn_blocking},
     protocol::{manifest::Manifest, relay::Refusal},
     transfer::{
-        croc::{CrocName, CrocNews, CrocPlace, CrocSend, enter},
+        croc::{CrocName, CrocNews, CrocPlace, CrocPosting, CrocSend, enter},
         error::TransferError,
-        notice::{Context, Notice},
+        notice::{Context, MetAt, Notice},
     },
 };
 
@@ -51,14 +51,21 @@ const LONG_STAY: Duration = Duration::from_secs(20);
 /// A receiver that has proven the code.
 pub(crate) struct CrocGuest {
     pub(super) receiver: CrocReceiver<TcpStream>,
-    pub(super) place: CrocPlace,
+    pub(super) met_at: MetAt,
     /// The names that the user knows of.
     pub(super) named: Arc<HashSet<CrocName>>,
 }
 
+impl CrocGuest {
+    /// Whether it has come to the sender's own relay.
+    pub(in crate::transfer::send) fn is_at_own(&self) -> bool {
+        self.met_at == MetAt::OwnRelay
+    }
+}
+
 /// The wait under a code of croc.
 pub(crate) struct CrocWait {
-    order: CrocSend,
+    posting: CrocPosting,
     /// What is offered, as far as it is listed.
     manifests: watch::Receiver<Option<Arc<Manifest>>>,
     shared: Arc<SharedWait>,
@@ -70,6 +77,7 @@ pub(crate) struct CrocWait {
 struct SharedWait {
     code: CrocCode,
     allows_v10: bool,
+    posting: CrocPosting,
     /// The tries that may still be made. One is taken for each handshake, and given back unless the code was wrong.
     tries: Semaphore,
     tries_left: AtomicU8,
@@ -80,19 +88,20 @@ struct SharedWait {
 
 impl CrocWait {
     pub(crate) fn new(
-        order: CrocSend,
+        posting: CrocPosting,
         manifests: watch::Receiver<Option<Arc<Manifest>>>,
         context: &Context,
     ) -> Self {
         let shared = Arc::new(SharedWait {
-            code: order.search.code.clone(),
-            allows_v10: order.search.allows_v10,
+            code: posting.order.search.code.clone(),
+            allows_v10: posting.order.search.allows_v10,
+            posting: posting.clone(),
             tries: Semaphore::new(usize::from(MAX_TRIES)),
             tries_left: AtomicU8::new(MAX_TRIES),
             is_over: CancellationToken::new(),
             context: context.clone(),
         });
-        Self { order, manifests, shared, is_told: false, named: Arc::default() }
+        Self { posting, manifests, shared, is_told: false, named: Arc::default() }
     }
 
     /// Waits for a receiver that proves the code. Never returns once the code is over. May be dropped, which leaves the rooms, and
@@ -102,21 +111,23 @@ impl CrocWait {
             return future::pending().await;
         }
         if !std::mem::replace(&mut self.is_told, true) {
-            let CrocSend { search, relay, needs_password } = self.order.clone();
+            let CrocSend { search, relay, needs_password } = self.posting.order.clone();
             self.tell(CrocNews::Code { code: search.code, relay, needs_password }).await;
         }
         let mut visits = JoinSet::new();
-        for place in &self.order.search.places {
-            let visit =
-                RelayVisit { shared: Arc::clone(&self.shared), place: place.clone(), told: Told::Nothing };
+        let elsewhere = self.posting.order.search.places.iter().cloned().map(|place| (place, false));
+        let own = self.posting.own_places().into_iter().map(|place| (place, true));
+        for (place, is_own) in elsewhere.chain(own) {
+            let shared = Arc::clone(&self.shared);
+            let visit = RelayVisit { shared, place, is_own, told: Told::Nothing };
             visits.spawn(reported(visit.receiver()));
         }
         let is_over = self.shared.is_over.clone();
         loop {
             tokio::select! {
                 Some(met) = visits.join_next() => {
-                    let (receiver, place) = joined(met);
-                    return CrocGuest { receiver, place, named: Arc::clone(&self.named) };
+                    let (receiver, met_at) = joined(met);
+                    return CrocGuest { receiver, met_at, named: Arc::clone(&self.named) };
                 }
                 () = is_over.cancelled() => break,
                 Ok(()) = self.manifests.changed() => {
@@ -178,16 +189,20 @@ enum Told {
 struct RelayVisit {
     shared: Arc<SharedWait>,
     place: CrocPlace,
+    /// Whether it is the sender's own.
+    is_own: bool,
     told: Told,
 }
 
 impl RelayVisit {
-    async fn receiver(mut self) -> (CrocReceiver<TcpStream>, CrocPlace) {
+    async fn receiver(mut self) -> (CrocReceiver<TcpStream>, MetAt) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let since = Instant::now();
             if let Some(receiver) = self.stay().await {
-                return (receiver, self.place);
+                let met_at =
+                    if self.is_own { MetAt::OwnRelay } else { MetAt::Relay(self.place.relay.address) };
+                return (receiver, met_at);
             }
             if since.elapsed() >= LONG_STAY {
                 backoff.reset();
@@ -225,7 +240,8 @@ impl RelayVisit {
             password: self.shared.code.password(self.place.version),
             allows_v10: self.shared.allows_v10,
         };
-        match meet(joined, &dial, meeting, &self.place.password, None).await {
+        let addresses = self.shared.posting.addresses().filter(|_| !self.is_own);
+        match meet(joined, &dial, meeting, &self.place.password, addresses.as_ref()).await {
             Ok(receiver) => Some(receiver),
             Err(CrocError::WrongCode) => {
                 turn.forget();
@@ -246,6 +262,10 @@ impl RelayVisit {
 
     /// Tells the user what is wrong with the relay, unless the last news was the same.
     async fn complain(&mut self, why: TransferError) {
+        // Of a relay that the user has not named, it is of no use to hear.
+        if self.is_own {
+            return tracing::debug!(error = %why, "no croc can come over this send's own relay");
+        }
         let (why, told) = match why {
             TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken))
             | TransferError::CodeTaken => (TransferError::CodeTaken, Told::Taken),
