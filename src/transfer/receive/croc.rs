@@ -168,14 +168,20 @@ async fn meet_sender(
 ) -> Result<(CrocList, CrocListed), TransferError> {
     context.enter(Phase::Handshake);
     let was_announced = found.nearness == Nearness::Announced;
+    if !was_announced {
+        lookout.leave().await;
+    }
     let met = match meet_at(found, lookout).await {
         // Anybody in this network can announce a relay and say there that the sender has come.
         Err(error) if was_announced && lookout.trust_only_relays() => {
             tracing::debug!(%error, "what a relay of this network led to is not the sender");
-            meet_at(find(lookout).await?, lookout).await
+            let found = find(lookout).await?;
+            lookout.leave().await;
+            meet_at(found, lookout).await
         }
         met => met,
     };
+    lookout.leave().await;
     let (mut offer, met_at) = met?;
     context.tell(Notice::Croc(CrocNews::Peer { version: offer.version.number() })).await;
     context.tell(Notice::Met(met_at)).await;

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -41,14 +41,49 @@ const DIAL_LIMIT: Duration = Duration::from_millis(500);
 /// How long it may take in all until this side is in the sender's own room.
 const NEAR_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long a sender that was found at a relay is waited for at those of this network, if one of them lets this side in.
+const NEAR_GRACE: Duration = Duration::from_secs(1);
+
 /// A code of croc, and where its sender is looked for.
 pub(crate) struct CrocLookout {
     /// The code and the relays.
     search: CrocSearch,
     /// Relays that are found in this network, if they are looked for. They are given no password but the usual one.
     found: Option<mpsc::Receiver<SocketAddr>>,
+    looks_locally: bool,
     /// Whether a sender that is found is asked where else it can be reached.
     asks: bool,
+    /// Whether nothing is believed any more that was found in this network.
+    only_relays: bool,
+    visits: Option<Visits>,
+}
+
+/// The relays at which the sender is looked for right now. A sender whose room was entered and left waits there no more, so all of them
+/// go on until the sender is met.
+#[derive(Default)]
+struct Visits {
+    all: JoinSet<Result<FoundSender, (TransferError, Nearness)>>,
+    /// How many of them are at relays that were found in this network.
+    near: usize,
+    failed: usize,
+    first_error: Option<TransferError>,
+    /// A sender that was found at a relay, while a nearer one may come.
+    farther: Option<FoundSender>,
+}
+
+impl Visits {
+    fn begin(search: &CrocSearch) -> Self {
+        let mut visits = Self::default();
+        for place in &search.places {
+            visits.spawn(search, place.clone(), Nearness::Relay);
+        }
+        visits
+    }
+
+    fn spawn(&mut self, search: &CrocSearch, place: CrocPlace, nearness: Nearness) {
+        let room = search.code.room(place.version);
+        self.all.spawn(reported(visit(room, place, nearness)));
+    }
 }
 
 impl CrocLookout {
@@ -61,8 +96,9 @@ impl CrocLookout {
         if path_mode == PathMode::LocalOnly {
             search.keep_near();
         }
-        let is_direct = path_mode != PathMode::RelayOnly;
-        Self { search, found: found.filter(|_| is_direct), asks: is_direct }
+        let asks = path_mode != PathMode::RelayOnly;
+        let found = found.filter(|_| asks);
+        Self { search, looks_locally: found.is_some(), found, asks, only_relays: false, visits: None }
     }
 
     /// What the two sides know before they talk, at a place.
@@ -76,10 +112,18 @@ impl CrocLookout {
         self.search.code.room(place.version)
     }
 
-    /// Looks for the sender only where the user has named a relay. Returns whether that is anywhere.
+    /// Goes on with the relays alone that the user or croc names. Returns whether there are any.
     pub(super) fn trust_only_relays(&mut self) -> bool {
         self.found = None;
+        self.only_relays = true;
         !self.search.places.is_empty()
+    }
+
+    /// Leaves all rooms, once the sender is met.
+    pub(super) async fn leave(&mut self) {
+        if let Some(mut visits) = self.visits.take() {
+            visits.all.shutdown().await;
+        }
     }
 }
 
@@ -133,40 +177,62 @@ pub(in crate::transfer::receive) async fn either<M>(
     }
 }
 
-/// Looks for the sender at its places, and at relays that are found in this network.
+/// Looks for the sender at its places, and at relays that are found in this network. One that is found there is nearer than one at a
+/// relay. May be called again, for another one than before.
 pub(super) async fn find(lookout: &mut CrocLookout) -> Result<FoundSender, TransferError> {
-    let CrocLookout { search, found, .. } = lookout;
-    let looked_locally = found.is_some();
-    let mut visits = JoinSet::new();
-    for place in &search.places {
-        visits.spawn(reported(visit(search.code.room(place.version), place.clone(), Nearness::Relay)));
-    }
-    let mut first_error = None;
-    let mut failed = 0;
-    let end = sleep_until(Instant::now() + SEARCH_LIMIT);
+    let CrocLookout { search, found, visits, only_relays, .. } = lookout;
+    let visits = visits.get_or_insert_with(|| Visits::begin(search));
+    let end = sleep(SEARCH_LIMIT);
     tokio::pin!(end);
-    while found.is_some() || !visits.is_empty() {
+    if visits.farther.is_some() {
+        end.as_mut().reset(Instant::now());
+    }
+    while found.is_some() || !visits.all.is_empty() {
         tokio::select! {
-            Some(visited) = visits.join_next() => match joined(visited) {
-                Ok(found) => return Ok(found),
-                Err((error, Nearness::Relay)) => {
-                    failed += 1;
-                    first_error.get_or_insert(error);
+            Some(visited) = visits.all.join_next() => match joined(visited) {
+                Ok(sender) if sender.nearness == Nearness::Relay => {
+                    if *only_relays || visits.near == 0 {
+                        return Ok(sender);
+                    }
+                    if visits.farther.is_none() {
+                        visits.farther = Some(sender);
+                        end.as_mut().reset(Instant::now() + NEAR_GRACE);
+                    }
                 }
-                Err((error, _)) => tracing::debug!(%error, "a relay in this network is of no use"),
+                Ok(sender) => {
+                    visits.near -= 1;
+                    if !*only_relays {
+                        return Ok(sender);
+                    }
+                }
+                Err((error, Nearness::Relay)) => {
+                    visits.failed += 1;
+                    visits.first_error.get_or_insert(error);
+                }
+                Err((error, _)) => {
+                    tracing::debug!(%error, "a relay in this network is of no use");
+                    visits.near -= 1;
+                    if visits.near == 0 && let Some(farther) = visits.farther.take() {
+                        return Ok(farther);
+                    }
+                }
             },
             address = next(found) => match address {
                 Some(address) => for place in search.near(address) {
-                    let room = search.code.room(place.version);
-                    visits.spawn(reported(visit(room, place, Nearness::Announced)));
+                    visits.near += 1;
+                    visits.spawn(search, place, Nearness::Announced);
                 },
                 None => *found = None,
             },
             () = &mut end => break,
         }
     }
-    visits.shutdown().await;
-    match first_error {
+    if let Some(farther) = visits.farther.take() {
+        return Ok(farther);
+    }
+    let failed = visits.failed;
+    visits.all.shutdown().await;
+    match visits.first_error.take() {
         Some(error) if failed == search.places.len() => Err(error),
         _ => {
             let mut relays = Vec::new();
@@ -175,6 +241,7 @@ pub(super) async fn find(lookout: &mut CrocLookout) -> Result<FoundSender, Trans
                     relays.push(place.relay.address.clone());
                 }
             }
+            let looked_locally = lookout.looks_locally;
             Err(TransferError::NobodyThere { relays, looked_locally, looked_online: false })
         }
     }
@@ -272,9 +339,10 @@ mod tests {
         transfer::croc::CrocRelay,
     };
 
-    /// The sender tells addresses of this machine, where something else listens that is none of its business.
-    #[tokio::test]
-    async fn a_sender_leads_nowhere_but_into_this_network_and_is_met_where_it_is() {
+    const ROOM: &str = "f72491c26f320da8a93ea323d8d23b4561e0634f967ba21cb268a1cd0df48a12";
+
+    /// A relay on this machine.
+    async fn relay() -> (Relay, SocketAddr) {
         let relay = Relay::bind(RelayConfig {
             host: Some([127, 0, 0, 1].into()),
             port: 0,
@@ -284,34 +352,79 @@ mod tests {
         });
         let relay = relay.await.unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], relay.croc_ports()[0]));
+        (relay, address)
+    }
+
+    /// What is known of the sender that is to be found at this relay.
+    fn search(address: SocketAddr) -> CrocSearch {
+        let code = CrocCode::new("acid-acorn-acre").unwrap();
+        let own = CrocRelay { relay: RelayChoice::new(RelayAddress::from_socket(address)), password: None };
+        CrocSearch::at(code, &[own], true)
+    }
+
+    /// The sender, in the room at a relay.
+    async fn sender(address: SocketAddr) -> InRoom<TcpStream> {
+        enter(ROOM, &search(address).places[0]).await.unwrap().0
+    }
+
+    fn told_code() -> CodeMeeting<'static> {
+        CodeMeeting { room: ROOM, password: b"acorn-acre", allows_v10: true }
+    }
+
+    async fn secure(found: FoundSender) {
+        secure_receiver(found.joined.link, told_code(), CurveName::default()).await.unwrap();
+    }
+
+    /// The sender tells addresses of this machine, where something else listens that is none of its business.
+    #[tokio::test]
+    async fn a_sender_leads_nowhere_but_into_this_network_and_is_met_where_it_is() {
+        let (relay, address) = relay().await;
         let trap = TcpListener::bind("0.0.0.0:0").unwrap();
         trap.set_nonblocking(true).unwrap();
         let ips = ["127.0.0.1", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"].map(|ip| ip.parse().unwrap());
         let told = SenderAddresses { port: trap.local_addr().unwrap().port(), ips: ips.to_vec() };
-
-        let code = CrocCode::new("acid-acorn-acre").unwrap();
-        let own = CrocRelay { relay: RelayChoice::new(RelayAddress::from_socket(address)), password: None };
-        let search = CrocSearch::at(code, &[own], true);
-        let mut lookout = CrocLookout::new(search.clone(), None, PathMode::Automatic);
-        let (place, room) = (search.places[0].clone(), lookout.room(&search.places[0]));
+        let mut lookout = CrocLookout::new(search(address), None, PathMode::Automatic);
         let shutdown = CancellationToken::new();
         let meeting = async {
-            let (sender, _) = enter(&room, &place).await.unwrap();
-            let sender_meeting = CodeMeeting { room: &room, password: b"acorn-acre", allows_v10: true };
+            let sender = sender(address).await.link;
             let receiving = async {
                 let found = find(&mut lookout).await.unwrap();
                 let found = shorten(found, &lookout).await.unwrap();
                 assert!(found.nearness == Nearness::Relay);
-                let meeting = lookout.meeting(&room, &found.place);
-                secure_receiver(found.joined.link, meeting, CurveName::default()).await.unwrap()
+                secure(found).await;
             };
-            let (sender, _) =
-                tokio::join!(secure_sender(sender.link, sender_meeting, Some(&told)), receiving);
-            sender.unwrap();
+            let (secured, ()) = tokio::join!(secure_sender(sender, told_code(), Some(&told)), receiving);
+            secured.unwrap();
             shutdown.cancel();
         };
         tokio::join!(relay.serve(shutdown.clone()), meeting);
         assert!(trap.accept().is_err(), "something was connected to");
+    }
+
+    /// Somebody in this network has announced a relay, and is in the room there in the sender's place.
+    #[tokio::test]
+    async fn a_sender_at_a_relay_is_still_there_when_one_in_this_network_was_none() {
+        let ((relay, address), (false_relay, false_address)) = (relay().await, relay().await);
+        let (announced, found) = mpsc::channel(1);
+        announced.send(false_address).await.unwrap();
+        drop(announced);
+        let mut lookout = CrocLookout::new(search(address), Some(found), PathMode::Automatic);
+        let shutdown = CancellationToken::new();
+        let meeting = async {
+            let (sender, _false_sender) = (sender(address).await.link, sender(false_address).await);
+            let receiving = async {
+                let first = find(&mut lookout).await.unwrap();
+                assert!(first.nearness == Nearness::Announced);
+                assert!(lookout.trust_only_relays());
+                let found = find(&mut lookout).await.unwrap();
+                assert!(found.nearness == Nearness::Relay);
+                secure(found).await;
+            };
+            let (secured, ()) = tokio::join!(secure_sender(sender, told_code(), None), receiving);
+            secured.unwrap();
+            shutdown.cancel();
+        };
+        tokio::join!(relay.serve(shutdown.clone()), false_relay.serve(shutdown.clone()), meeting);
     }
 
     #[test]
