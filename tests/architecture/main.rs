@@ -52,7 +52,7 @@ const LAYERS: &[(&str, &str)] = &[
     // Only tests call it.
     (
         "fuzzing",
-        "app::fuzzing code crypto::fuzzing discovery history net people platform protocol raw_name settings store transfer",
+        "app::fuzzing code croc crypto::fuzzing discovery history net people platform protocol raw_name settings store transfer",
     ),
     ("engine", "code croc crypto discovery net panics protocol relay sync transfer"),
     ("transfer", ""),

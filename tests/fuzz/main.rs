@@ -45,6 +45,32 @@ targets! { TARGETS,
     tree_hash: 3000,
 }
 
+#[cfg(feature = "croc")]
+targets! { CROC_TARGETS,
+    croc_chunk: 3000,
+    croc_code: 10_000,
+    croc_frame: 10_000,
+    croc_handshake: 300,
+    croc_list: 10_000,
+    croc_messages: 5000,
+    croc_pake: 300,
+    croc_ranges: 10_000,
+    croc_relay: 500,
+}
+
+#[cfg(not(feature = "croc"))]
+const CROC_TARGETS: &[&str] = &[
+    "croc_chunk",
+    "croc_code",
+    "croc_frame",
+    "croc_handshake",
+    "croc_list",
+    "croc_messages",
+    "croc_pake",
+    "croc_ranges",
+    "croc_relay",
+];
+
 #[cfg(feature = "gui")]
 targets! { WINDOW_TARGETS,
     instance: 10_000,
@@ -60,7 +86,8 @@ const MAX_SEED_BYTES: usize = 4096;
 
 #[test]
 fn every_fuzz_target_has_a_test_and_a_corpus() {
-    let tested: BTreeSet<String> = TARGETS.iter().chain(WINDOW_TARGETS).map(ToString::to_string).collect();
+    let tested: BTreeSet<String> =
+        TARGETS.iter().chain(CROC_TARGETS).chain(WINDOW_TARGETS).map(ToString::to_string).collect();
     let stem = |name: String| name.strip_suffix(".rs").map(str::to_owned);
     let files: BTreeSet<String> = names_in("fuzz_targets").into_iter().filter_map(stem).collect();
     assert_eq!(files, tested, "fuzz/fuzz_targets and this file differ");

@@ -17,8 +17,12 @@ mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
 mod conflicts;
+#[cfg(feature = "croc")]
+mod croc_receive;
 mod direct;
 mod hostile_blocks;
+#[cfg(feature = "croc")]
+mod hostile_croc;
 mod hostile_invitations;
 mod hostile_receiver;
 mod hostile_return;
