@@ -18,6 +18,7 @@
 //!
 //! - [`link`]: frames over a connection
 //! - [`client`]: how a client joins a room of a croc relay
+//! - [`host`]: the relay's side of that
 //! - [`control`]: the control channel, from the first frame to sealed messages
 //! - [`lanes`]: the data connections of a receiver
 //! - [`receive`]: a transfer as the receiver, step by step
@@ -30,6 +31,7 @@ pub mod control;
 pub mod error;
 pub mod frame;
 pub mod hashes;
+pub mod host;
 pub mod lanes;
 pub mod link;
 pub mod manifest;

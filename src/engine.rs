@@ -40,6 +40,7 @@ pub use crate::{
     croc::code::{
         Certainty, CrocCode, FoundCode, USUAL_PASSWORD, USUAL_PORT, Version as CrocVersion, find as find_croc,
     },
+    relay::{CrocConfig, CrocPorts},
     transfer::receive::croc::meeting::CrocPlace,
 };
 pub use crate::{

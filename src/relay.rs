@@ -20,6 +20,8 @@ mod config;
 mod connection;
 mod control;
 mod copy;
+#[cfg(feature = "croc")]
+mod croc;
 mod exporter;
 mod lane;
 mod listen;
@@ -38,5 +40,7 @@ mod splice;
 
 pub use crate::net::access::AccessPassword;
 pub use config::{Limits, RelayConfig};
+#[cfg(feature = "croc")]
+pub use croc::config::{BadCrocPorts, CrocConfig, CrocPorts};
 pub use ports::{BadPorts, Ports};
 pub use server::{Relay, RelayError};

@@ -11,6 +11,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::code_words::CodeWords;
+#[cfg(feature = "croc")]
+use crate::engine::CrocPorts;
 use crate::{
     engine::{
         AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, PeerName, Ports,
@@ -533,6 +535,9 @@ pub(super) struct RelayArgs {
     /// A password that every client must know.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<AccessPassword>,
+    #[cfg(feature = "croc")]
+    #[command(flatten)]
+    pub(super) croc: RelayCrocArgs,
     /// Serve Prometheus metrics on this address, at /metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) metrics: Option<SocketAddr>,
@@ -578,6 +583,22 @@ pub(super) struct RelayArgs {
         hide_short_help = true
     )]
     pub(super) max_memory: ByteSize,
+}
+
+/// How a relay serves clients that have croc.
+#[cfg(feature = "croc")]
+#[derive(ClapArgs)]
+#[command(next_help_heading = "For croc")]
+pub(super) struct RelayCrocArgs {
+    /// Serve clients that have croc 10 or 11 as well.
+    #[arg(long)]
+    pub(super) croc: bool,
+    /// The ports for croc: the control port, then one to eight data ports.
+    #[arg(long, default_value = "9009-9013", requires = "croc", value_name = "PORTS")]
+    pub(super) croc_ports: CrocPorts,
+    /// The password that every croc must know; croc's own default if none is given.
+    #[arg(long, env = "CAIMAN_CROC_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub(super) croc_password: Option<AccessPassword>,
 }
 
 #[cfg(test)]

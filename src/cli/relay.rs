@@ -1,6 +1,12 @@
 //! `caiman relay`: runs a relay until a signal comes, then drains it.
 
+use std::net::SocketAddr;
+
+#[cfg(feature = "croc")]
+use super::args::RelayCrocArgs;
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts, output, report::failure};
+#[cfg(feature = "croc")]
+use crate::engine::{AccessPassword, CrocConfig, USUAL_PASSWORD};
 use crate::{
     engine::{Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
     units::Rate,
@@ -16,15 +22,25 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
         }
     };
     let id = engine.new_id();
+    #[cfg(feature = "croc")]
+    let croc_options = croc_options(&args.croc);
+    #[cfg(not(feature = "croc"))]
+    let croc_options = "";
     let order = Command::Relay(id, Box::new(config(args)));
     engine.command(order).expect("a new engine takes a command");
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::Listening { local, data_ports, metrics, .. }) => {
+                Some(Event::Listening { local, data_ports, croc_ports, metrics, .. }) => {
                     let shared = if data_ports.is_empty() { " (data shares the control port)" } else { "" };
                     let data_ports = Ports(data_ports);
                     output::line(format_args!("Relay listening on {local}, data ports {data_ports}{shared}"));
+                    if let [port, data_ports @ ..] = &croc_ports[..] {
+                        let control = SocketAddr::new(local.ip(), *port);
+                        let data_ports = Ports(data_ports.to_vec());
+                        output::line(format_args!("For croc on {control}, data ports {data_ports}"));
+                        output::line(format_args!("With croc: croc --relay HOST:{port}{croc_options} send FILE"));
+                    }
                     if let Some(metrics) = metrics {
                         output::line(format_args!("Metrics on http://{metrics}/metrics"));
                     }
@@ -50,6 +66,19 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
     }
 }
 
+/// What the user of a croc has to say beside the relay's address.
+#[cfg(feature = "croc")]
+fn croc_options(args: &RelayCrocArgs) -> &'static str {
+    let usual = |password: &AccessPassword| password.as_str() == USUAL_PASSWORD;
+    if args.croc_password.as_ref().is_none_or(usual) { "" } else { " --pass PASSWORD" }
+}
+
+#[cfg(feature = "croc")]
+fn croc_config(args: RelayCrocArgs) -> CrocConfig {
+    let password = args.croc_password.unwrap_or_else(|| USUAL_PASSWORD.into());
+    CrocConfig { ports: args.croc_ports, password }
+}
+
 fn config(args: RelayArgs) -> RelayConfig {
     RelayConfig {
         host: args.host,
@@ -58,6 +87,8 @@ fn config(args: RelayArgs) -> RelayConfig {
         password: args.password,
         sender_key: None,
         is_local_only: false,
+        #[cfg(feature = "croc")]
+        croc: args.croc.croc.then(|| croc_config(args.croc)),
         metrics: args.metrics,
         limits: Limits {
             max_connections: args.max_connections,

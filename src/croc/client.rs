@@ -127,3 +127,5 @@ impl<S: FrameStream> InRoom<S> {
 
 /// How many data ports of a relay are used: croc 10 can't have more.
 pub const MAX_LANES: usize = 15;
+/// How many data ports a relay of this program may name: later versions of croc use no more.
+pub const MAX_HOSTED_LANES: usize = 8;

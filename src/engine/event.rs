@@ -78,6 +78,8 @@ pub enum Event {
         local: SocketAddr,
         /// The ports for lanes; empty if lanes use the port of the control connections.
         data_ports: Vec<u16>,
+        /// The ports for clients that have croc, the control port first; empty if they aren't served.
+        croc_ports: Vec<u16>,
         /// The address and port of the relay's metrics, if it has any.
         metrics: Option<SocketAddr>,
         /// The addresses at which others can reach the relay; empty if this machine is on no network.

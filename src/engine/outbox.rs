@@ -94,5 +94,6 @@ pub(super) fn listening(id: TaskId, relay: &Relay) -> Event {
     let reachable =
         hosts.into_iter().map(|ip| RelayAddress::from_socket((ip, local.port()).into())).collect();
     let (data_ports, metrics) = (relay.data_ports().to_vec(), relay.metrics_addr());
-    Event::Listening { id, local, data_ports, metrics, reachable }
+    let croc_ports = relay.croc_ports().to_vec();
+    Event::Listening { id, local, data_ports, croc_ports, metrics, reachable }
 }

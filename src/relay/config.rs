@@ -6,6 +6,8 @@ use std::{
     num::NonZeroU64,
 };
 
+#[cfg(feature = "croc")]
+use super::croc::config::CrocConfig;
 use crate::net::access::{AccessPassword, SenderKey};
 
 /// Where a relay listens and what it allows.
@@ -28,6 +30,9 @@ pub struct RelayConfig {
     pub is_local_only: bool,
     /// The limits on what clients may use.
     pub limits: Limits,
+    /// What clients that have croc are offered, if they are served.
+    #[cfg(feature = "croc")]
+    pub croc: Option<CrocConfig>,
     /// The address at which `/metrics` is served, if any. Nothing there is secret, but it belongs on an internal address.
     pub metrics: Option<SocketAddr>,
 }
@@ -43,6 +48,8 @@ impl Default for RelayConfig {
             is_local_only: false,
             limits: Limits::default(),
             metrics: None,
+            #[cfg(feature = "croc")]
+            croc: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    copy::{self, PairEnd},
+    copy::{self, PairEnd, Traffic},
     origin::ClientOrigin,
     pair::Pair,
     quota::Holding,
@@ -237,7 +237,7 @@ async fn copy_pair(
     shared.counters.pairings.fetch_add(1, Ordering::Relaxed);
     tracing::debug!(connection = client.number, other = other.number, "paired");
     let left = || room.wipe();
-    let end = copy::both_ways(shared, &pair, ConnectionKind::Control, client, &other, left).await;
+    let end = copy::both_ways(shared, &pair, Traffic::Control, client, &other, left).await;
     if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }

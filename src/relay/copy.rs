@@ -28,7 +28,6 @@ use super::{
     shared::{Client, Permit, RelayState},
     splice::Pipe,
 };
-use crate::protocol::relay::ConnectionKind;
 
 /// How long the other direction may go on after one end of a control connection has left, or after an error: enough for last
 /// words.
@@ -48,6 +47,19 @@ const MEMORY_PAUSE: Duration = Duration::from_millis(50);
 /// How long a lane that is silent keeps its pipe, which opens two files.
 const PIPE_KEPT: Duration = Duration::from_secs(5);
 
+/// What is copied. This decides about buffers, limits and the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traffic {
+    /// Control messages, which are small and many. Both directions end together.
+    Control,
+    /// A lane, of which each direction ends by itself.
+    Lane,
+    /// A data connection of croc's. Its clients close it as a whole and can't open it again, so both directions end together, and it is
+    /// idle only with all others of its room.
+    #[cfg(feature = "croc")]
+    CrocLane,
+}
+
 /// How copying between a pair ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PairEnd {
@@ -64,28 +76,28 @@ pub(super) enum PairEnd {
 pub(super) async fn both_ways(
     shared: &Arc<RelayState>,
     pair: &Pair,
-    kind: ConnectionKind,
+    traffic: Traffic,
     one: &Client,
     other: &Client,
     left: impl FnOnce(),
 ) -> PairEnd {
     let moved = &LastMoved::new();
-    let way = |from, to, is_hosts| one_way(OneWay { from, to, kind, is_hosts, moved, pair, shared });
+    let way = |from, to, is_hosts| one_way(OneWay { from, to, traffic, is_hosts, moved, pair, shared });
     let idle = async {
-        match kind {
-            ConnectionKind::Control => pair.room_idle().await,
-            ConnectionKind::Lane => pair.idle(moved).await,
+        match traffic {
+            Traffic::Lane => pair.idle(moved).await,
+            _ => pair.room_idle().await,
         }
     };
     tokio::select! {
-        () = until_both_end(kind, way(one, other, true), way(other, one, false), left) => PairEnd::Left,
+        () = until_both_end(traffic, way(one, other, true), way(other, one, false), left) => PairEnd::Left,
         () = pair.closed() => PairEnd::RoomClosed,
         () = idle => PairEnd::Idle,
     }
 }
 
 async fn until_both_end(
-    kind: ConnectionKind,
+    traffic: Traffic,
     there: impl Future<Output = io::Result<()>>,
     back: impl Future<Output = io::Result<()>>,
     left: impl FnOnce(),
@@ -98,7 +110,7 @@ async fn until_both_end(
     left();
     let rest = async { if is_there { back.await } else { there.await } };
     // An error in the second direction changes nothing any more.
-    if kind == ConnectionKind::Control || first.is_err() {
+    if traffic != Traffic::Lane || first.is_err() {
         let _ = timeout(LEAVE_GRACE, rest).await;
     } else {
         let _ = rest.await;
@@ -109,7 +121,7 @@ async fn until_both_end(
 struct OneWay<'a> {
     from: &'a Client,
     to: &'a Client,
-    kind: ConnectionKind,
+    traffic: Traffic,
     /// Whether the bytes come from the client that was there first.
     is_hosts: bool,
     moved: &'a LastMoved,
@@ -119,12 +131,12 @@ struct OneWay<'a> {
 
 async fn one_way(way: OneWay<'_>) -> io::Result<()> {
     let (from, to) = (&way.from.stream, &way.to.stream);
-    let paced = way.kind == ConnectionKind::Lane && way.pair.is_paced();
-    let mut buffer = CopyBuffer::new(way.kind, paced);
+    let paced = way.traffic != Traffic::Control && way.pair.is_paced();
+    let mut buffer = CopyBuffer::new(way.traffic, paced);
     let mut memory = None;
     loop {
         consume_budget().await;
-        if memory.is_none() && way.kind == ConnectionKind::Lane {
+        if memory.is_none() && way.traffic != Traffic::Control {
             memory = Some(way.memory(buffer.limit).await);
         }
         let filled = match buffer.fill(from, &way.shared.pipes) {
@@ -176,14 +188,14 @@ impl OneWay<'_> {
 
     /// Counts bytes that have been passed on.
     fn count(&self, bytes: usize) {
-        let counter: &AtomicU64 = match self.kind {
-            ConnectionKind::Control => &self.shared.counters.control_bytes,
-            ConnectionKind::Lane => &self.shared.counters.lane_bytes,
+        let counter: &AtomicU64 = match self.traffic {
+            Traffic::Control => &self.shared.counters.control_bytes,
+            _ => &self.shared.counters.lane_bytes,
         };
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
         self.pair.touch(self.moved);
         if self.is_hosts
-            && self.kind == ConnectionKind::Control
+            && self.traffic == Traffic::Control
             && let Some(trusted) = self.pair.host_sent(bytes)
         {
             self.shared.give_back_try(trusted);
@@ -209,15 +221,15 @@ enum Storage {
 }
 
 impl CopyBuffer {
-    fn new(kind: ConnectionKind, paced: bool) -> Self {
-        let limit = match kind {
-            ConnectionKind::Control => CONTROL_BUFFER_BYTES,
-            ConnectionKind::Lane if paced => PACED_BYTES,
-            ConnectionKind::Lane => LANE_BUFFER_BYTES,
+    fn new(traffic: Traffic, paced: bool) -> Self {
+        let limit = match traffic {
+            Traffic::Control => CONTROL_BUFFER_BYTES,
+            _ if paced => PACED_BYTES,
+            _ => LANE_BUFFER_BYTES,
         };
         // Control messages are small and many. A pipe would take as many system calls for each as a read and a write do, and
         // two more open files for each direction.
-        Self { at: Storage::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
+        Self { at: Storage::Nowhere, limit, pipe_wanted: traffic != Traffic::Control, used: false }
     }
 
     /// Takes bytes from the socket. It is called only when nothing is held. 0 means that the stream has ended.
@@ -336,7 +348,7 @@ mod tests {
             let other_end = client(&shared, other_end, [192, 0, 2, 2]);
             let before = shared.usage();
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
-            let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &its_end, &other_end, || ());
+            let copying = both_ways(&shared, &pair, Traffic::Lane, &its_end, &other_end, || ());
             let (at_one, at_other, end) = tokio::join!(
                 send_and_receive(&mut one, &forward),
                 send_and_receive(&mut other, &back),
@@ -362,7 +374,7 @@ mod tests {
             shared.admit(greedy.origin(), Holding::Memory(LANE_BUFFER_BYTES as u64)).ok()
         })
         .collect();
-        let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &greedy, &modest, || ());
+        let copying = both_ways(&shared, &pair, Traffic::Lane, &greedy, &modest, || ());
         let talk = async {
             one.write_all(b"from the greedy one").await.unwrap();
             other.write_all(b"from the modest one").await.unwrap();

@@ -83,6 +83,7 @@ fn render(shared: &RelayState) -> String {
         (rooms.len(), rooms.lanes(), rooms.is_draining())
     };
     let counters = &shared.counters;
+    let [croc_rooms, croc_lanes] = counters.croc_rooms();
     let mut text = Text::default();
     text.labelled(
         "build_info",
@@ -92,8 +93,9 @@ fn render(shared: &RelayState) -> String {
         &[(env!("CARGO_PKG_VERSION"), 1)],
     );
     text.gauge("connections", "Open connections, without refused ones.", connections);
-    text.gauge("rooms", "Open rooms, waiting and paired.", rooms as u64);
-    text.gauge("lanes", "Open lanes, waiting and paired.", lanes as u64);
+    text.gauge("rooms", "Open rooms, waiting and paired.", rooms as u64 + croc_rooms);
+    text.gauge("croc_rooms", "Open rooms of clients that have croc, which are among the rooms.", croc_rooms);
+    text.gauge("lanes", "Open lanes, waiting and paired.", lanes as u64 + croc_lanes);
     text.gauge("memory_bytes", "Memory in use, as the relay estimates it.", memory_bytes);
     text.gauge("draining", "Whether the relay is shutting down.", u64::from(draining));
     text.counter("connections_total", "Connections accepted, refused ones included.", &counters.connections);

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    copy::{self, PairEnd},
+    copy::{self, PairEnd, Traffic},
     pair::{LastMoved, Pair},
     refusal::{StopReason, answer, refuse, wait_for},
     rooms::LaneArrival,
@@ -115,7 +115,7 @@ async fn copy_pair(
     }
     shared.counters.lanes.fetch_add(1, Ordering::Relaxed);
     tracing::debug!(connection = client.number, other = other.number, "lane paired");
-    let end = copy::both_ways(shared, pair, ConnectionKind::Lane, &client, &other, || ()).await;
+    let end = copy::both_ways(shared, pair, Traffic::Lane, &client, &other, || ()).await;
     if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }

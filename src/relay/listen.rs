@@ -14,26 +14,36 @@ use tokio::net::{TcpListener, TcpStream};
 use super::reports::Reports;
 use crate::net::socket::ACCEPT_PAUSE;
 
+/// For which clients a socket listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Those of this program.
+    Own,
+    /// Those that have croc, at the port of this number; 0 is their control port.
+    #[cfg(feature = "croc")]
+    Croc(usize),
+}
+
 /// Several listening sockets as one.
 pub(super) struct Listeners {
-    sockets: Vec<TcpListener>,
+    sockets: Vec<(TcpListener, Door)>,
     next: usize,
     failures: Reports,
     started: Instant,
 }
 
 impl Listeners {
-    pub(super) fn new(sockets: Vec<TcpListener>) -> Self {
+    pub(super) fn new(sockets: Vec<(TcpListener, Door)>) -> Self {
         Self { sockets, next: 0, failures: Reports::new(), started: Instant::now() }
     }
 
     /// The next connection on any of the sockets, which take turns. Safe to cancel.
-    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr, Door) {
         loop {
             match poll_fn(|context| self.poll_accept(context)).await {
-                Ok((stream, peer)) => {
+                Ok((stream, peer, door)) => {
                     prepare(&stream);
-                    return (stream, peer);
+                    return (stream, peer, door);
                 }
                 // The client gave up before it was its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -50,15 +60,14 @@ impl Listeners {
     fn poll_accept(
         &mut self,
         context: &mut std::task::Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    ) -> Poll<io::Result<(TcpStream, SocketAddr, Door)>> {
         let count = self.sockets.len();
         for turn in 0..count {
             let index = (self.next + turn) % count;
-            if let Some(Poll::Ready(result)) =
-                self.sockets.get(index).map(|socket| socket.poll_accept(context))
-            {
+            let Some((socket, door)) = self.sockets.get(index) else { continue };
+            if let Poll::Ready(result) = socket.poll_accept(context) {
                 self.next = index + 1;
-                return Poll::Ready(result);
+                return Poll::Ready(result.map(|(stream, peer)| (stream, peer, *door)));
             }
         }
         Poll::Pending

@@ -44,6 +44,8 @@ pub(super) struct Counters {
     pub(super) memory_waits: AtomicU64,
     /// Paired connections that were closed because they were idle.
     pub(super) idle_closes: AtomicU64,
+    /// Control rooms and data rooms of clients that have croc, which are open now.
+    croc_rooms: [AtomicU64; 2],
     refusals: [AtomicU64; REASONS.len()],
 }
 
@@ -57,6 +59,26 @@ impl Counters {
             }
         }
         "unknown"
+    }
+
+    /// Counts that a client that has croc has opened a room on the control port or on a data port.
+    #[cfg(feature = "croc")]
+    pub(super) fn open_croc(&self, is_control: bool) {
+        if is_control {
+            self.rooms.fetch_add(1, Ordering::Relaxed);
+        }
+        self.croc_rooms[usize::from(!is_control)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts that such a room is closed.
+    #[cfg(feature = "croc")]
+    pub(super) fn close_croc(&self, is_control: bool) {
+        self.croc_rooms[usize::from(!is_control)].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many rooms clients that have croc have open on the control port and on data ports.
+    pub(super) fn croc_rooms(&self) -> [u64; 2] {
+        self.croc_rooms.each_ref().map(|rooms| rooms.load(Ordering::Relaxed))
     }
 
     /// The name of each refusal, and how often it was given.

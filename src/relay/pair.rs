@@ -80,6 +80,12 @@ impl Pair {
         }
     }
 
+    /// The same for two peers that may move nothing for this long.
+    #[cfg(feature = "croc")]
+    pub(super) fn with_idle(self, idle: Duration) -> Self {
+        Self { idle, ..self }
+    }
+
     /// Notes that bytes moved on this connection of the room.
     pub(super) fn touch(&self, connection: &LastMoved) {
         self.moved.touch();

@@ -15,12 +15,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "croc")]
+use super::croc::CrocDesk;
 use super::{
     config::RelayConfig,
     connection,
     copy::LEAVE_GRACE,
     exporter,
-    listen::Listeners,
+    listen::{Door, Listeners},
     quota::Holding,
     refusal::log_refusal,
     shared::{Client, RelayState},
@@ -69,7 +71,10 @@ pub enum RelayError {
 /// A relay that listens. It serves once [`Relay::serve`] is called.
 pub struct Relay {
     shared: Arc<RelayState>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Door)>,
+    croc_ports: Vec<u16>,
+    #[cfg(feature = "croc")]
+    croc: Option<Arc<CrocDesk>>,
     exporter: Option<TcpListener>,
     local_addr: SocketAddr,
     metrics_addr: Option<SocketAddr>,
@@ -86,20 +91,35 @@ impl Relay {
         }
         let open_files = raise_open_files();
         let (control, local_addr) = bind(config.host, config.port)?;
-        let mut listeners = vec![control];
+        let mut listeners = vec![(control, Door::Own)];
         let mut data_ports = Vec::new();
-        for port in config.data_ports {
+        for port in config.data_ports.iter().copied() {
             let (listener, address) = bind(config.host, port)?;
-            listeners.push(listener);
+            listeners.push((listener, Door::Own));
             data_ports.push(address.port());
         }
+        #[cfg(feature = "croc")]
+        let croc_ports = bind_croc(&config, &mut listeners)?;
+        #[cfg(not(feature = "croc"))]
+        let croc_ports = Vec::new();
         let exporter = config.metrics.map(|address| bind(Some(address.ip()), address.port())).transpose()?;
         let (exporter, metrics_addr) = exporter.unzip();
         let limits = config.limits.fitted_to(open_files);
         let pipes = open_files.map_or(MAX_PIPES, |files| MAX_PIPES.min(files as usize / 16));
         let shared = Arc::new(RelayState::new(config.password, config.sender_key, limits, data_ports, pipes));
         let (is_local_only, kill) = (config.is_local_only, CancellationToken::new());
-        Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, is_local_only, kill })
+        Ok(Self {
+            #[cfg(feature = "croc")]
+            croc: config.croc.map(|croc| Arc::new(CrocDesk::new(Arc::clone(&shared), croc, &croc_ports))),
+            shared,
+            listeners,
+            croc_ports,
+            exporter,
+            local_addr,
+            metrics_addr,
+            is_local_only,
+            kill,
+        })
     }
 
     /// The control port.
@@ -110,6 +130,11 @@ impl Relay {
     /// The ports that take lanes; empty where lanes share the control port.
     pub fn data_ports(&self) -> &[u16] {
         &self.shared.data_ports
+    }
+
+    /// The ports for clients that have croc, the control port first; empty if they aren't served.
+    pub fn croc_ports(&self) -> &[u16] {
+        &self.croc_ports
     }
 
     /// The control port's address, as it was bound.
@@ -134,7 +159,11 @@ impl Relay {
         // Those who run it say where it listens.
         tracing::debug!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
-        let server = AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.is_local_only, self.kill);
+        let server = AcceptLoop {
+            #[cfg(feature = "croc")]
+            croc: self.croc,
+            ..AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.is_local_only, self.kill)
+        };
         let serving = async {
             server.run(shutdown).await;
             stop_exporter.cancel();
@@ -152,6 +181,8 @@ impl Relay {
 struct AcceptLoop {
     shared: Arc<RelayState>,
     listeners: Listeners,
+    #[cfg(feature = "croc")]
+    croc: Option<Arc<CrocDesk>>,
     tasks: JoinSet<()>,
     turned_away: Arc<Semaphore>,
     is_local_only: bool,
@@ -161,21 +192,34 @@ struct AcceptLoop {
 impl AcceptLoop {
     fn new(
         shared: Arc<RelayState>,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<(TcpListener, Door)>,
         is_local_only: bool,
         kill: CancellationToken,
     ) -> Self {
         let (listeners, tasks) = (Listeners::new(listeners), JoinSet::new());
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
-        Self { shared, listeners, tasks, turned_away, is_local_only, kill }
+        Self {
+            shared,
+            listeners,
+            #[cfg(feature = "croc")]
+            croc: None,
+            tasks,
+            turned_away,
+            is_local_only,
+            kill,
+        }
     }
 
     async fn run(mut self, shutdown: CancellationToken) {
         self.accept_until(shutdown.cancelled(), |_| false).await;
         self.shared.rooms().drain();
-        tracing::info!(rooms = self.shared.rooms().len(), "relay drains");
+        #[cfg(feature = "croc")]
+        if let Some(croc) = &self.croc {
+            croc.drain();
+        }
+        tracing::info!(rooms = self.shared.open_rooms(), "relay drains");
         let drain = Duration::from_secs(self.shared.limits.drain_secs);
-        self.accept_until(sleep(drain), |shared| shared.rooms().len() == 0).await;
+        self.accept_until(sleep(drain), |shared| shared.open_rooms() == 0).await;
         let Self { listeners, mut tasks, kill, .. } = self;
         drop(listeners);
         // Without rooms, only goodbyes still run, and each has a short limit of its own.
@@ -206,13 +250,13 @@ impl AcceptLoop {
                 biased;
                 () = &mut end => break,
                 Some(_) = self.tasks.join_next() => {}
-                (stream, peer) = self.listeners.accept() => self.take(stream, peer),
+                (stream, peer, door) = self.listeners.accept() => self.take(stream, peer, door),
             }
         }
     }
 
     /// Starts a connection's task.
-    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn take(&mut self, stream: TcpStream, peer: SocketAddr, door: Door) {
         let number = self.shared.counters.connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(connection = number, %peer, "accepted");
         if self.is_local_only && !addresses::is_local(peer.ip()) {
@@ -222,10 +266,20 @@ impl AcceptLoop {
         match shared.admit(peer.ip().into(), Holding::Connection) {
             Ok(permit) => {
                 let client = Client { permit, number, stream };
+                #[cfg(feature = "croc")]
+                if let (Door::Croc(port), Some(croc)) = (door, &self.croc) {
+                    let serving = Arc::clone(croc).serve(port, client);
+                    self.spawn(async move {
+                        kill.run_until_cancelled(serving).await;
+                    });
+                    return;
+                }
                 self.spawn(async move {
                     kill.run_until_cancelled(connection::serve(shared, client)).await;
                 });
             }
+            // A croc could only be told after a handshake, which would cost as much as serving it.
+            Err(refusal) if door != Door::Own => log_refusal(&shared, number, refusal),
             Err(refusal) => match Arc::clone(&self.turned_away).try_acquire_owned() {
                 Ok(permit) => {
                     self.spawn(async move {
@@ -246,6 +300,19 @@ impl AcceptLoop {
             let _ = caught(task).await;
         });
     }
+}
+
+/// Listens for clients that have croc, if they are to be served.
+#[cfg(feature = "croc")]
+fn bind_croc(config: &RelayConfig, listeners: &mut Vec<(TcpListener, Door)>) -> Result<Vec<u16>, RelayError> {
+    let Some(croc) = &config.croc else { return Ok(Vec::new()) };
+    let mut bound = Vec::new();
+    for (number, port) in croc.ports.as_slice().iter().enumerate() {
+        let (listener, address) = bind(config.host, *port)?;
+        listeners.push((listener, Door::Croc(number)));
+        bound.push(address.port());
+    }
+    Ok(bound)
 }
 
 async fn join_all(tasks: &mut JoinSet<()>) {
@@ -333,7 +400,7 @@ mod tests {
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             client.write_all(&[&ConnectionKind::Control.to_bytes()[..], &PADDING].concat()).await.unwrap();
             let (stream, _) = listener.accept().await.unwrap();
-            server.take(stream, from.parse().unwrap());
+            server.take(stream, from.parse().unwrap(), Door::Own);
             let welcome = client.read_u8().await;
             assert_eq!(welcome.is_ok(), is_served, "{from}: {welcome:?}");
         }

@@ -159,6 +159,12 @@ impl RelayState {
         lock_shared(&self.rooms)
     }
 
+    /// How many rooms are open, those of clients that have croc included.
+    pub(super) fn open_rooms(&self) -> u64 {
+        let [croc_rooms, _] = self.counters.croc_rooms();
+        self.rooms().len() as u64 + croc_rooms
+    }
+
     /// The number of open connections, and the bytes of memory in use.
     pub(super) fn usage(&self) -> (u64, u64) {
         let quota = self.quota();
@@ -177,7 +183,8 @@ impl RelayState {
         lock_shared(&self.quota)
     }
 
-    fn now(&self) -> Duration {
+    /// The time since the relay's start.
+    pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 }

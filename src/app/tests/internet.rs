@@ -41,7 +41,14 @@ fn waiting(screen: &mut Screen) -> TaskId {
     screen.feed(Event::Notice(id, Notice::Code { code: made_up::code(), relay: None }));
     let reachable = vec!["192.0.2.7:4001".parse().unwrap()];
     let local = ([0, 0, 0, 0], 4001).into();
-    screen.feed(Event::Listening { id, local, data_ports: Vec::new(), metrics: None, reachable });
+    screen.feed(Event::Listening {
+        id,
+        local,
+        data_ports: Vec::new(),
+        croc_ports: Vec::new(),
+        metrics: None,
+        reachable,
+    });
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     id
 }

@@ -316,6 +316,7 @@ fn a_relay_of_the_window_comes_and_goes() {
         id,
         local: ([0, 0, 0, 0], 4001).into(),
         data_ports: vec![4002, 4003],
+        croc_ports: Vec::new(),
         metrics: None,
         reachable: vec![relay()],
     };
@@ -339,6 +340,7 @@ fn a_send_without_a_relay_invites_to_its_own() {
         id: ID,
         local: ([0, 0, 0, 0], 4001).into(),
         data_ports: Vec::new(),
+        croc_ports: Vec::new(),
         metrics: None,
         reachable,
     };
@@ -359,7 +361,14 @@ fn a_link_follows_the_relay_that_a_code_is_on() {
     let mut told = Told::with(Direction::Sent);
     let reachable = vec!["192.0.2.7:4001".parse().unwrap()];
     let local = ([0, 0, 0, 0], 4001).into();
-    told.apply(Event::Listening { id: ID, local, data_ports: Vec::new(), metrics: None, reachable });
+    told.apply(Event::Listening {
+        id: ID,
+        local,
+        data_ports: Vec::new(),
+        croc_ports: Vec::new(),
+        metrics: None,
+        reachable,
+    });
     told.apply(Event::Notice(ID, Notice::Code { code: made_up::code(), relay: None }));
     let link = |told: &mut Told| told.card().invites()[0].to_string();
     assert!(link(&mut told).contains("192.0.2.7:4001"));
