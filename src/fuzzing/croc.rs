@@ -34,10 +34,12 @@ pub fn croc_frame(bytes: &[u8]) {
     let [limit, piece, stream @ ..] = bytes else { return };
     let limit = [0, 16, MAX_EARLY_PAYLOAD, MAX_PAYLOAD][usize::from(limit % 4)];
     let (payloads, end) = frames(stream, stream.len().max(1), limit);
-    assert_eq!((&payloads, end), {
-        let (in_pieces, end) = frames(stream, usize::from(*piece) + 1, limit);
-        (&in_pieces.clone(), end)
-    });
+    let in_pieces = frames(stream, usize::from(*piece) + 1, limit);
+    assert_eq!(
+        (&payloads, &end),
+        (&in_pieces.0, &in_pieces.1),
+        "the pieces in which a stream arrives don't count"
+    );
     let again: Vec<u8> = payloads.iter().flat_map(|payload| frame::encode(payload)).collect();
     assert!(stream.starts_with(&again), "a frame is what stood in the stream");
     assert!(payloads.iter().all(|payload| payload.len() <= limit));
@@ -215,7 +217,10 @@ pub fn croc_code(bytes: &[u8]) {
         assert!(code.as_bytes().ends_with(found.code.password(version)));
     }
     assert!(!found.code.public_places().is_empty());
-    assert!(!format!("{found:?}").contains(code), "a code is never printed");
+    // The relay is shown, and may be called like the code.
+    if found.relay.is_none() {
+        assert!(!format!("{found:?}").contains(code), "a code is never printed");
+    }
     if let Some(again) = find(code) {
         assert_eq!(again.code.as_str(), code);
     }

@@ -66,6 +66,18 @@ async fn a_tree_arrives_from_either_version() {
 }
 
 #[tokio::test]
+async fn a_tree_arrives_over_the_programs_own_relay() {
+    for version in VERSIONS {
+        let stage = CrocStage::new();
+        let (relay, goods) = (CrocRelay::of_the_program().await, tree());
+        let (received, sent) = stage.exchange_at(&relay, version, &goods).await;
+        received.report();
+        sent.ended.unwrap();
+        assert_arrived(&stage, &goods);
+    }
+}
+
+#[tokio::test]
 async fn every_hash_and_every_way_to_compress_is_understood() {
     for kind in [HashKind::Xxhash, HashKind::Imohash, HashKind::Md5, HashKind::Highway] {
         for way in ["plain", "all deflated", "file by file"] {

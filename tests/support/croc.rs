@@ -25,10 +25,11 @@ use caiman::{
         pake::{self, CurveName},
     },
     engine::{
-        Choices, CrocCode, CrocPlace, CrocReceiveOrder, Notice, Output, Registry, RelayChoice, Report,
-        TransferError, USUAL_PASSWORD,
+        Choices, CrocCode, CrocConfig, CrocPlace, CrocPorts, CrocReceiveOrder, Notice, Output, Registry,
+        RelayChoice, Report, TransferError, USUAL_PASSWORD,
     },
     net::client::RelayAddress,
+    relay::{Relay, RelayConfig},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -37,6 +38,7 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
@@ -78,6 +80,26 @@ impl CrocRelay {
     /// A relay that passes on what it gets.
     pub async fn start() -> Self {
         Self::meddling(|passing| (vec![passing.frame], Vec::new())).await
+    }
+
+    /// The program's own relay.
+    pub async fn of_the_program() -> Self {
+        let ports = CrocPorts::new(vec![0; DATA_PORTS + 1]).unwrap();
+        let mut config = RelayConfig {
+            host: Some(Ipv4Addr::LOCALHOST.into()),
+            port: 0,
+            data_ports: Vec::new(),
+            croc: Some(CrocConfig { ports, ..CrocConfig::default() }),
+            ..RelayConfig::default()
+        };
+        // Tests come back more often than users do.
+        config.limits.joins_per_minute = 1_000_000;
+        config.limits.tries_per_minute = 1_000_000;
+        let relay = Relay::bind(config).await.unwrap();
+        let address = (Ipv4Addr::LOCALHOST, relay.croc_ports()[0]).into();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(relay.serve(CancellationToken::new()));
+        Self { address, _tasks: tasks }
     }
 
     /// A relay that changes what passes it.
