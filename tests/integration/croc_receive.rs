@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use crate::support::{
     croc::*,
-    engine::{BLOCK, memory},
+    engine::{BLOCK, Transfer, memory},
     noise, within,
 };
 use caiman::{
@@ -222,7 +222,7 @@ async fn a_file_that_is_here_already_is_not_asked_for() {
     let stage = CrocStage::new();
     let goods = Goods::of(&[("same", noise(1, 5000)), ("other", noise(2, 5000))]);
     fs::write(stage.to("same"), &goods.bytes[0]).unwrap();
-    fs::write(stage.to("other"), noise(3, 5000)).unwrap();
+    fs::write(stage.to("other"), noise(5, 5000)).unwrap();
     let relay = CrocRelay::start().await;
     let sender = WaitingCroc::new(&relay).await;
     let receiving = async {
@@ -310,13 +310,10 @@ async fn parts_of_another_file_of_the_same_name_and_size_are_found_and_replaced(
     assert_arrived(&stage, &new);
 }
 
-#[tokio::test]
-async fn a_pause_and_a_cancel_are_followed() {
-    let stage = CrocStage::new();
-    let relay = CrocRelay::start().await;
-    let goods = Goods::of(&[("large", noise(7, 12 * BLOCK))]);
-    let sender = WaitingCroc::new(&relay).await;
-    let mut receiving = stage.begin(&relay, CODE, None);
+/// Begins a receive of one large file, of which the sender has sent three blocks, and which were stored.
+async fn begun(stage: &CrocStage, relay: &CrocRelay, goods: &Goods) -> (Transfer, CrocSender) {
+    let sender = WaitingCroc::new(relay).await;
+    let mut receiving = stage.begin(relay, CODE, None);
     let (_, mut sender) = tokio::join!(receiving.offer(), async {
         let mut sender = sender.meet(Version::V11).await;
         sender.offer(&goods.list).await;
@@ -324,25 +321,55 @@ async fn a_pause_and_a_cancel_are_followed() {
     });
     stage.party.accept(&receiving, Choices::default());
     let request = sender.request().await;
-    sender.fulfil(&request, &goods, 3 * BLOCK / CHUNK_LEN).await;
+    sender.fulfil(&request, goods, 3 * BLOCK / CHUNK_LEN).await;
     receiving.reach("three blocks", |progress| progress.bytes >= 3 * BLOCK as u64).await;
+    (receiving, sender)
+}
+
+#[tokio::test]
+async fn nothing_is_stored_during_a_pause_and_nothing_is_lost_by_it() {
+    let stage = CrocStage::new();
+    let relay = CrocRelay::start().await;
+    let goods = Goods::of(&[("large", noise(7, 4 * BLOCK))]);
+    let (mut receiving, mut sender) = begun(&stage, &relay, &goods).await;
     stage.party.pause(&receiving, true);
     receiving.reach("the pause", |progress| progress.paused.here).await;
-    let start = 3 * BLOCK;
-    sender.chunk(Coding::Plain, start as u64, &goods.bytes[0][start..start + CHUNK_LEN]).await;
+    for start in (3 * BLOCK..4 * BLOCK).step_by(CHUNK_LEN) {
+        sender.chunk(Coding::Plain, start as u64, &goods.bytes[0][start..start + CHUNK_LEN]).await;
+    }
+    let progress = receiving.reach("the pause", |progress| progress.paused.here).await;
+    assert_eq!(progress.bytes, 3 * BLOCK as u64);
     stage.party.pause(&receiving, false);
-    receiving.reach("the end of the pause", |progress| !progress.paused.here).await;
-    stage.party.cancel(&receiving);
-    assert!(matches!(receiving.error().await, TransferError::Cancelled));
-    // A croc is told that nobody waits for it any more.
-    assert!(matches!(sender.hear().await, Ok(Message::Error(_))));
-    assert_eq!((stage.names(), stage.staging()), (Vec::new(), 1));
-    drop(sender);
-
-    let (received, sent) = stage.exchange_at(&relay, Version::V11, &goods).await;
-    received.report();
-    assert!(!sent.requests[0].ranges.is_empty(), "only the rest is asked for");
+    let (report, sent) = tokio::join!(receiving.report(), sender.serve(&goods));
+    sent.ended.unwrap();
+    assert_eq!(report.missing, 0);
     assert_arrived(&stage, &goods);
+}
+
+/// A user who cancels wants nothing of it; one whose program ends finds what has arrived.
+#[tokio::test]
+async fn a_cancel_leaves_nothing_and_the_programs_end_what_was_stored() {
+    for is_cancelled in [true, false] {
+        let stage = CrocStage::new();
+        let relay = CrocRelay::start().await;
+        let goods = Goods::of(&[("large", noise(7, 12 * BLOCK))]);
+        let (mut receiving, mut sender) = begun(&stage, &relay, &goods).await;
+        if is_cancelled {
+            stage.party.cancel(&receiving);
+        } else {
+            stage.party.stop(&receiving);
+        }
+        receiving.error().await;
+        // A croc is told that nobody waits for it any more.
+        assert!(matches!(sender.hear().await, Ok(Message::Error(_))));
+        assert_eq!((stage.names(), stage.staging()), (Vec::new(), usize::from(!is_cancelled)));
+        drop(sender);
+
+        let (received, sent) = stage.exchange_at(&relay, Version::V11, &goods).await;
+        received.report();
+        assert_eq!(sent.requests[0].ranges.is_empty(), is_cancelled, "only the rest is asked for");
+        assert_arrived(&stage, &goods);
+    }
 }
 
 #[tokio::test]

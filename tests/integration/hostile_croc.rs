@@ -119,26 +119,6 @@ async fn what_is_no_list_is_refused() {
     assert!(names_in(stage.target.path()).is_empty());
 }
 
-/// A list of 30,000 files, each 255 folders deep, is some kilobytes on the wire, and more folders than any offer may have.
-#[tokio::test]
-async fn folders_that_no_list_names_count_as_entries() {
-    let stage = CrocStage::new();
-    let mut goods = Goods::of(&[]);
-    let deep = "d/".repeat(200);
-    goods.list.entries = (0..30_000).map(|number| entry(&format!("{number}/{deep}"), "x")).collect();
-    let received = offered(&stage, goods.list.to_json()).await;
-    let error = received.result.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            TransferError::PeerMisbehaved(Misbehaviour::Manifest(
-                ManifestError::TooMany(_) | ManifestError::TooMuchText
-            ))
-        ),
-        "{error:?}"
-    );
-}
-
 #[tokio::test]
 async fn names_that_some_systems_can_t_have_arrive_here_or_are_repaired() {
     let names = [
@@ -409,12 +389,7 @@ async fn a_sender_may_vanish_at_any_step() {
             let (received, ()) = tokio::join!(stage.receive(&relay), vanish(sender, version, &goods, step));
             let error = received.result.unwrap_err();
             assert!(
-                matches!(
-                    error,
-                    TransferError::PeerLost
-                        | TransferError::WrongCode { .. }
-                        | TransferError::NobodyThere { .. }
-                ),
+                matches!(error, TransferError::PeerLost | TransferError::WrongCode { .. }),
                 "{version:?} {step:?}: {error:?}"
             );
             assert!(stage.names().is_empty(), "{version:?} {step:?}: {:?}", stage.names());

@@ -196,6 +196,14 @@ mod tests {
         assert!(offer(vec![file("./", "a", 1)], &["a/"]).is_ok(), "the file stays what it is");
     }
 
+    /// Catches a look at each of the folders for each of the files.
+    #[test]
+    fn many_files_deep_down_cost_no_more_than_elsewhere() {
+        let deep = "d/".repeat(250);
+        let files = (0..20_000).map(|number| file(&deep, &number.to_string(), 1)).collect();
+        assert_eq!(offer(files, &[&deep]).unwrap().manifest.entries().len(), 250 + 20_000);
+    }
+
     /// croc 10 sends links wherever they lead.
     #[test]
     fn links_that_lead_out_are_left_out_and_named() {
