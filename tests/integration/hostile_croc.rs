@@ -1,7 +1,7 @@
 //! Receives from senders that have the right code of croc and break every other rule, and over relays that read, change, repeat and
 //! reflect what passes them. Each ends by name and in time, and nothing but whole files that were checked gets a name in the folder.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use crate::support::{
     croc::*,
@@ -21,6 +21,7 @@ use caiman::{
     protocol::manifest::{MAX_TEXT_BYTES, ManifestError},
     transfer::error::Misbehaviour,
 };
+use tokio::time::sleep;
 const VERSIONS: [Version; 2] = [Version::V10, Version::V11];
 
 fn assert_misbehaved(name: &str, received: Received, expected: &Misbehaviour) {
@@ -255,20 +256,46 @@ async fn a_file_whose_hash_is_wrong_is_refused_in_the_end() {
         let stage = CrocStage::new();
         let relay = CrocRelay::start().await;
         let right = Goods::of(&[("file", noise(1, size))]);
-        let wrong = Goods { bytes: vec![noise(2, size)], ..right.clone() };
-        let (received, sent) = stage.exchange_at(&relay, Version::V11, &wrong).await;
+        let sender = WaitingCroc::new(&relay).await;
+        let sending = async {
+            let mut sender = sender.meet(Version::V11).await;
+            sender.offer(&right.list).await;
+            let mut requests = 0;
+            while let Ok(message) = sender.hear().await {
+                match message {
+                    Message::Ready(_) => {
+                        requests += 1;
+                        send_block_by_block(&mut sender, &noise(2, size)).await;
+                    }
+                    Message::CloseSender => sender.say(&Message::CloseRecipient).await,
+                    message => assert!(matches!(message, Message::Error(_)), "{message:?}"),
+                }
+            }
+            requests
+        };
+        let (received, requests) = tokio::join!(stage.receive(&relay), sending);
         assert!(
             matches!(&received.result, Err(TransferError::Damaged { path }) if path == "file"),
             "{:?}",
             received.result
         );
-        assert_eq!(sent.requests.len(), 3);
-        assert!(sent.ended.is_err() && stage.names().is_empty());
+        assert_eq!(requests, 3);
+        assert!(stage.names().is_empty());
 
         let (received, _) = stage.exchange_at(&relay, Version::V11, &right).await;
         received.report();
         assert!(stage.read("file") == right.bytes[0]);
-        assert_eq!(stage.staging(), 0);
+        assert_eq!(stage.staging(), 0, "what was left is used, or removed");
+    }
+}
+
+/// Sends a file so slowly that each block is noted in the journal by itself.
+async fn send_block_by_block(sender: &mut CrocSender, bytes: &[u8]) {
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        for (chunk, bytes) in block.chunks(CHUNK_LEN).enumerate() {
+            sender.chunk(Coding::Plain, (number * BLOCK + chunk * CHUNK_LEN) as u64, bytes).await;
+        }
+        sleep(Duration::from_millis(60)).await;
     }
 }
 

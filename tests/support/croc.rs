@@ -489,7 +489,7 @@ impl CrocStage {
         names
     }
 
-    /// The staging folders that are left.
+    /// How many staging folders are left.
     pub fn staging(&self) -> usize {
         super::engine::names_in(self.target.path()).len() - self.names().len()
     }

@@ -304,8 +304,9 @@ impl<'a> Keeper<'a> {
     }
 
     fn note_stored(&mut self, block: u64, bytes: u32) {
-        self.unreported.push(block);
+        // A file that is fetched once more has its blocks in the journal, which would soon be longer than any that is read.
         if lock(&self.held).insert(block) {
+            self.unreported.push(block);
             self.bytes += u64::from(bytes);
             self.files.note(&self.accepted.plan, block);
         }
