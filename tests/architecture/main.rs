@@ -85,6 +85,8 @@ const LAYERS: &[(&str, &str)] = &[
         "WORDS code croc crypto net panics protocol sync transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
     ("relay", "net panics protocol sync"),
+    // The only place of the relay that knows what croc speaks.
+    ("relay::croc", "croc net protocol relay sync"),
     ("discovery", "hex net protocol"),
     ("net", "host panics protocol sync"),
     // A relay's password is proven by both ends of a connection, so the proof stands below both and only here.

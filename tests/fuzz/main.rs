@@ -48,6 +48,8 @@ targets! { TARGETS,
 #[cfg(feature = "croc")]
 targets! { CROC_TARGETS,
     croc_chunk: 3000,
+    // Some take a key agreement.
+    croc_client: 3000,
     croc_code: 10_000,
     croc_frame: 10_000,
     croc_handshake: 300,
@@ -61,6 +63,7 @@ targets! { CROC_TARGETS,
 #[cfg(not(feature = "croc"))]
 const CROC_TARGETS: &[&str] = &[
     "croc_chunk",
+    "croc_client",
     "croc_code",
     "croc_frame",
     "croc_handshake",

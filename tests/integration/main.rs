@@ -19,6 +19,8 @@ mod cli_shells;
 mod conflicts;
 #[cfg(feature = "croc")]
 mod croc_receive;
+#[cfg(feature = "croc")]
+mod croc_relay;
 mod direct;
 mod hostile_blocks;
 #[cfg(feature = "croc")]
