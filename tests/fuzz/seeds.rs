@@ -266,7 +266,7 @@ fn croc_peers() -> Vec<Seed> {
     let confirm = encode(&deflate(&Message::Confirm { version: 2, proof: vec![5; 32] }.to_json()));
     let frames = [encode(b"one"), encode(&[1]), encode(b""), encode(&[7; 300])].concat();
     let chunk = [&65_536_u64.to_le_bytes()[..], b"hello world\n"].concat();
-    let zeros = [&[0; 8][..], &[0; 32_768]].concat();
+    let zeros = vec![0; 8 + 32_768];
     let numbers =
         |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
     let welcome = b"9010,9011,9012,9013|||127.0.0.1:5";

@@ -379,7 +379,7 @@ async fn a_wrong_code_is_told_as_one() {
         let relay = CrocRelay::start().await;
         // The first word, which makes the room, is the same.
         let sender = WaitingCroc::with_code(&relay, "acid-acorn-agent").await;
-        let (received, _) = tokio::join!(stage.receive(&relay), async {
+        let (received, ()) = tokio::join!(stage.receive(&relay), async {
             let proven = sender.prove(version).await;
             match (version, proven) {
                 (Version::V11, proven) => assert!(proven.is_err()),

@@ -457,11 +457,11 @@ impl Received {
 
     /// The last offer.
     pub fn resumable(&self) -> u64 {
-        let offers = self.notices.iter().filter_map(|notice| match notice {
+        let mut offers = self.notices.iter().filter_map(|notice| match notice {
             Notice::Offer(offer) => Some(offer.resumable),
             _ => None,
         });
-        offers.last().unwrap_or(0)
+        offers.next_back().unwrap_or(0)
     }
 }
 
