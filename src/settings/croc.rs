@@ -3,7 +3,7 @@
 use serde::Serialize;
 use toml::Table;
 
-use super::{SavedRelay, fields::Fields};
+use super::{fields::Fields, saved_relay::SavedRelay};
 use crate::{net::client::RelayAddress, store::Expected};
 
 /// The port of a croc relay, unless its owner has set another one.

@@ -18,9 +18,13 @@ mod cli_several;
 mod cli_shells;
 mod conflicts;
 #[cfg(feature = "croc")]
+mod croc_receive;
+#[cfg(feature = "croc")]
 mod croc_relay;
 mod direct;
 mod hostile_blocks;
+#[cfg(feature = "croc")]
+mod hostile_croc;
 mod hostile_invitations;
 mod hostile_receiver;
 mod hostile_return;

@@ -14,7 +14,7 @@
 mod asking;
 mod blocks;
 mod fetching;
-mod list;
+pub(crate) mod list;
 pub(super) mod meeting;
 
 use std::sync::Arc;
@@ -182,8 +182,7 @@ async fn meet_sender(
     if list.hash.is_none() {
         return Err(Misbehaviour::Croc("a kind of hash that isn't known here").into());
     }
-    let listed = listed(&list)?;
-    Ok((list, listed))
+    spawn_blocking(move || listed(&list).map(|listed| (list, listed))).await.map_err(TransferError::from)
 }
 
 /// Receives what is accepted until all of it is here, checked and flushed.
