@@ -17,6 +17,8 @@ mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
 mod conflicts;
+#[cfg(feature = "croc")]
+mod croc_send;
 mod direct;
 mod hostile_blocks;
 mod hostile_invitations;

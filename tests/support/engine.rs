@@ -131,6 +131,12 @@ impl Party {
         self.begin(|id| Command::Receive(id, Box::new(order)))
     }
 
+    /// Receives from a sender that has croc.
+    #[cfg(feature = "croc")]
+    pub fn receive_croc(&self, order: caiman::engine::CrocReceiveOrder) -> Transfer {
+        self.begin(|id| Command::ReceiveCroc(id, Box::new(order)))
+    }
+
     /// Tests a relay.
     pub async fn check(&self, relay: RelayChoice) -> Result<RelayCheck, RelayClientError> {
         let mut checking = self.begin(|id| Command::Check(id, relay));

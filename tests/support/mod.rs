@@ -63,6 +63,8 @@ pub async fn within<T>(what: &str, body: impl Future<Output = T>) -> T {
 pub struct TestRelay {
     pub addr: SocketAddr,
     pub data_ports: Vec<u16>,
+    /// The ports for clients that have croc, the control port first.
+    pub croc_ports: Vec<u16>,
     pub metrics_addr: SocketAddr,
     pub shutdown: CancellationToken,
     pub kill: CancellationToken,
@@ -89,6 +91,7 @@ impl TestRelay {
         Self {
             addr: relay.local_addr(),
             data_ports: relay.data_ports().to_vec(),
+            croc_ports: relay.croc_ports().to_vec(),
             metrics_addr: relay.metrics_addr().unwrap(),
             kill: relay.kill_token(),
             shutdown: shutdown.clone(),
