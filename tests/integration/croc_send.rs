@@ -303,8 +303,7 @@ async fn everything_arrives_as_it_is() {
     assert_eq!((sent.stored, sent.bytes, sent.missing), (received.stored, received.bytes, 0));
     assert_eq!((sent.here, sent.receivers), (0, 1));
     let last = *sending.history().await.last().unwrap();
-    let files = if cfg!(unix) { 204 } else { 204 };
-    assert_eq!((last.bytes, last.total_bytes, last.files), (sent.bytes, Some(sent.bytes), files));
+    assert_eq!((last.bytes, last.total_bytes, last.files), (sent.bytes, Some(sent.bytes), 204));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -502,6 +501,7 @@ async fn requests_that_no_croc_makes_end_the_send() {
         let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
         receiver.ask(index, ranges.clone()).await;
         assert!(receiver.is_told_the_end().await, "{index} {ranges:?}");
+        drop(receiver);
         assert!(
             matches!(sending.error().await, TransferError::PeerMisbehaved(_)),
             "{index} {ranges:?}: {:?}",
@@ -635,10 +635,6 @@ async fn names_that_croc_refuses_are_changed_and_told_before_the_code() {
     let world = CrocWorld::new().await;
     world.plant("top/a:b/con.txt", b"one");
     world.plant("top/a_b/x", b"two");
-    std::os::unix::fs::symlink("../top/a_b/x", world.0.from("top/up")).unwrap();
-    // The link leads out of what croc takes for the folder, and not out of what is sent.
-    fs::rename(world.0.from("top/up"), world.0.from("top/a_b/up")).unwrap();
-    fs::remove_file(world.0.from("top/a_b/up")).unwrap();
     std::os::unix::fs::symlink("../a_b/x", world.0.from("top/a_b/up")).unwrap();
     let code = code();
     let mut sending = world.send(world.0.paths(&["top"]), &code);
@@ -659,8 +655,8 @@ async fn names_that_croc_refuses_are_changed_and_told_before_the_code() {
         named,
         [
             ("top/a:b", renamed("a_b")),
-            ("top/a:b/con.txt", renamed("con_.txt")),
             ("top/a_b", renamed("a_b (2)")),
+            ("top/a:b/con.txt", renamed("con_.txt")),
             ("top/a_b/up", CrocFate::LinkLeftOut),
         ]
     );
