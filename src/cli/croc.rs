@@ -102,21 +102,24 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
         CrocNews::Code { code, relay, needs_password } => {
             let code = code.as_str();
             let relay = relay.as_ref().map(ToString::to_string);
-            let password = if *needs_password { "--pass … " } else { "" };
+            let password = if *needs_password { " --pass …" } else { "" };
             let option =
-                relay.as_ref().map_or_else(String::new, |relay| format!("--relay {relay} {password}"));
-            let command = format!("croc {option}{code}");
+                relay.as_ref().map_or_else(String::new, |relay| format!(" --relay {relay}{password}"));
+            // On systems that show every user the list of processes, croc takes no code from its command line.
+            let (windows, unix) =
+                (format!("croc{option} {code}"), format!("CROC_SECRET={code} croc{option}"));
+            let width = windows.len().max(unix.len());
             let lines = [
                 format!("Code for croc:  {code}"),
                 String::new(),
                 "With croc on the other computer:".to_owned(),
-                format!("  {command}"),
-                format!("  CROC_SECRET={code} croc {}", option.trim_end()).trim_end().to_owned()
-                    + "      croc 10 on Linux and macOS",
+                format!("  {unix:width$}   on Linux and macOS"),
+                format!("  {windows:width$}   on Windows"),
+                String::new(),
                 "A code for croc protects less than one of Caiman's.".to_owned(),
                 "Waiting for the receiver…".to_owned(),
             ];
-            let fields = json!({ "code": code, "relay": relay, "command": command });
+            let fields = json!({ "code": code, "relay": relay, "command": unix, "windows_command": windows });
             reporter.say(&lines.join("\n"), "croc_code", fields);
         }
         CrocNews::Names(names) => show_names(names, reporter),
@@ -143,7 +146,7 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
             reporter.say(&line, "croc_wrong_try", json!({ "tries_left": tries_left }));
         }
         CrocNews::TooLong => {
-            let line = "These are more files than a croc can be told of, so there is no code for croc. Pack them into an archive.";
+            let line = "These are more files than a croc can be told of, so there is no code for croc; pack them into an archive.\nWaiting for the receiver…";
             reporter.say(line, "croc_too_long", json!({}));
         }
     }
