@@ -22,6 +22,9 @@ pub use network::{addresses, frame, handshake, peer_messages, relay_messages, re
 pub use offer::{manifest, names, tree_hash};
 pub use text::{code, invite_link};
 
+#[cfg(feature = "croc")]
+pub use network::croc_client;
+
 #[cfg(feature = "gui")]
 pub use crate::app::fuzzing::{instance, uri_list};
 pub use crate::crypto::fuzzing::record;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     engine::{
         Certainty, CrocCode, CrocFate, CrocName, CrocNews, CrocPlace, CrocReceiveOrder, CrocSend,
-        CrocVersion, FoundCode, Output, Reach, Registry, USUAL_PASSWORD, USUAL_PORT, find_croc,
+        CrocVersion, FoundCode, Output, Payload, Reach, Registry, USUAL_PASSWORD, USUAL_PORT, find_croc,
     },
     net::client::RelayAddress,
     settings::Settings,
@@ -70,12 +70,19 @@ pub(super) fn order(
 /// Why the user can't have what was asked for.
 pub(super) fn send_order(
     args: CrocSendArgs,
+    payload: &Payload,
     common: &CommonArgs,
     settings: &Settings,
 ) -> Result<Option<CrocSend>, String> {
     let CrocSendArgs { is_for_croc, croc_code, croc_relay, croc_password, no_croc10 } = args;
     if !is_for_croc {
         return Ok(None);
+    }
+    if matches!(payload, Payload::Stream { .. }) {
+        return Err(
+            "standard input can be read only once, and a croc wants its hash before; leave out --croc"
+                .to_owned(),
+        );
     }
     let code = match croc_code {
         Some(own) => CrocCode::new(&own)

@@ -112,6 +112,27 @@ fn access_request(payload: &[u8]) {
     }
 }
 
+/// What a relay reads of a client that has croc, before that has shown that it knows the password.
+#[cfg(feature = "croc")]
+pub fn croc_client(bytes: &[u8]) {
+    use crate::croc::{
+        frame,
+        host::{self, Introduction, ON_A_DATA_PORT},
+    };
+
+    let mut stream = tokio::io::join(bytes, tokio::io::sink());
+    match at_once(host::question(&mut stream)) {
+        Ok(Some(question)) => {
+            assert!(bytes.starts_with(&frame::encode(&question)));
+            let introduction = Introduction { password: Some("lagoon"), banner: ON_A_DATA_PORT };
+            let shaken = at_once(introduction.shake(&mut stream, &question, ([192, 0, 2, 1], 9).into()));
+            assert!(shaken.is_err(), "nobody else knows the key");
+        }
+        Ok(None) => assert!(bytes.starts_with(&frame::encode(b"ping"))),
+        Err(_) => {}
+    }
+}
+
 /// What a client and a relay say to each other before the relay becomes a pipe.
 pub fn relay_messages(bytes: &[u8]) {
     comes_back::<Welcome>(bytes);

@@ -52,7 +52,7 @@ const LAYERS: &[(&str, &str)] = &[
     // Only tests call it.
     (
         "fuzzing",
-        "app::fuzzing code crypto::fuzzing discovery history net people platform protocol raw_name settings store transfer",
+        "app::fuzzing code croc crypto::fuzzing discovery history net people platform protocol raw_name settings store transfer",
     ),
     ("engine", "code croc crypto discovery net panics protocol relay sync transfer"),
     ("transfer", ""),
@@ -86,6 +86,8 @@ const LAYERS: &[(&str, &str)] = &[
         "WORDS code croc crypto net panics protocol sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
     ("relay", "net panics protocol sync"),
+    // The only place of the relay that knows what croc speaks.
+    ("relay::croc", "croc net protocol relay sync"),
     ("discovery", "hex net protocol"),
     ("net", "host panics protocol sync"),
     // A relay's password is proven by both ends of a connection, so the proof stands below both and only here.

@@ -51,6 +51,15 @@ targets! { WINDOW_TARGETS,
     uri_list: 10_000,
 }
 
+#[cfg(feature = "croc")]
+targets! { CROC_TARGETS,
+    // Some take a key agreement.
+    croc_client: 3000,
+}
+
+#[cfg(not(feature = "croc"))]
+const CROC_TARGETS: &[&str] = &["croc_client"];
+
 #[cfg(not(feature = "gui"))]
 const WINDOW_TARGETS: &[&str] = &["instance", "uri_list"];
 
@@ -60,7 +69,8 @@ const MAX_SEED_BYTES: usize = 4096;
 
 #[test]
 fn every_fuzz_target_has_a_test_and_a_corpus() {
-    let tested: BTreeSet<String> = TARGETS.iter().chain(WINDOW_TARGETS).map(ToString::to_string).collect();
+    let tested: BTreeSet<String> =
+        TARGETS.iter().chain(CROC_TARGETS).chain(WINDOW_TARGETS).map(ToString::to_string).collect();
     let stem = |name: String| name.strip_suffix(".rs").map(str::to_owned);
     let files: BTreeSet<String> = names_in("fuzz_targets").into_iter().filter_map(stem).collect();
     assert_eq!(files, tested, "fuzz/fuzz_targets and this file differ");

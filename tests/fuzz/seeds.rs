@@ -23,7 +23,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Seed> {
-    [network(), peers(), offers(), texts(), files(), desktop()].concat()
+    [network(), peers(), offers(), texts(), files(), desktop(), crocs()].concat()
 }
 
 fn network() -> Vec<Seed> {
@@ -84,6 +84,30 @@ fn network() -> Vec<Seed> {
         ("addresses", "list", frame::to_bytes(&addresses)),
         ("addresses", "host", b"relay.example.org:27001".to_vec()),
         ("addresses", "ipv6", b"[fe80::1%eth0]:27001".to_vec()),
+    ]
+}
+
+#[cfg(not(feature = "croc"))]
+fn crocs() -> Vec<Seed> {
+    Vec::new()
+}
+
+/// What a croc says to a relay before it is known there.
+#[cfg(feature = "croc")]
+fn crocs() -> Vec<Seed> {
+    use caiman::croc::frame::encode;
+
+    // A point of the curve that relays take.
+    let x = "1086685267857089638167386722555472967068468061489";
+    let y = "19593504966619549205903364028255899745298716108914514072669075231742699650911";
+    let question = format!("{{\"Role\":0,\"Xᵤ\":{x},\"Xᵥ\":{y},\"Yᵤ\":null,\"Yᵥ\":null,\"Pw\":null}}");
+    let sealed = encode(&[5; 35]);
+    let client = [encode(question.as_bytes()), encode(&[7; 8]), sealed.clone(), sealed].concat();
+    let other_role = question.replacen('0', "1", 1);
+    vec![
+        ("croc_client", "client", client),
+        ("croc_client", "other-role", encode(other_role.as_bytes())),
+        ("croc_client", "ping", encode(b"ping")),
     ]
 }
 

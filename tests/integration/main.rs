@@ -18,6 +18,8 @@ mod cli_several;
 mod cli_shells;
 mod conflicts;
 #[cfg(feature = "croc")]
+mod croc_relay;
+#[cfg(feature = "croc")]
 mod croc_send;
 mod direct;
 mod hostile_blocks;

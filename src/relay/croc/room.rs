@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{CrocJoiner, CrocRoomGuard, tell};
+use super::desk::{CrocJoiner, CrocRoomGuard, tell};
 use crate::{
     croc::{
         frame::{self, KEEP_ALIVE},
@@ -31,11 +31,13 @@ use crate::{
 /// Lets the first client in, waits with it for the second, and copies between the two until one of them leaves.
 pub(super) async fn host(
     mut client: Client,
-    request: &RoomRequest,
+    request: RoomRequest,
     mut room: CrocRoomGuard,
     mut arrivals: oneshot::Receiver<CrocJoiner>,
 ) -> Result<(), StopReason> {
     answer(&mut client.stream, &request.answer(RoomAnswer::Admitted)?).await?;
+    // Its key takes more memory than all else that is held of a client that waits.
+    drop(request);
     tracing::debug!(connection = client.number, port = room.name.port, "croc waits");
     let limit = Duration::from_secs(room.desk.shared.limits.wait_secs);
     let waited = timeout(limit, wait(&mut client.stream, &mut arrivals)).await;
@@ -43,12 +45,17 @@ pub(super) async fn host(
         Ok(joiner) => Box::pin(copy_pair(client, joiner, room)).await,
         Err(stop) => {
             room.close();
-            // Another client may have come at the same moment.
-            if let Ok(mut joiner) = arrivals.try_recv() {
-                Box::pin(tell(&mut joiner.client, &joiner.request, RoomAnswer::Full)).await;
-            }
+            Box::pin(turn_back(arrivals)).await;
             Err(stop)
         }
+    }
+}
+
+/// Refuses a client that has come at the moment at which the first one ended its wait.
+pub(super) async fn turn_back(mut arrivals: oneshot::Receiver<CrocJoiner>) {
+    arrivals.close();
+    if let Ok(mut joiner) = arrivals.try_recv() {
+        tell(&mut joiner.client, &joiner.request, RoomAnswer::Full).await;
     }
 }
 
@@ -88,11 +95,7 @@ async fn peek(stream: &TcpStream) -> std::io::Result<usize> {
 }
 
 /// Admits the second client and copies. Nothing that the first one has sent goes before that.
-async fn copy_pair(
-    mut client: Client,
-    joiner: CrocJoiner,
-    mut room: CrocRoomGuard,
-) -> Result<(), StopReason> {
+async fn copy_pair(client: Client, joiner: CrocJoiner, mut room: CrocRoomGuard) -> Result<(), StopReason> {
     let CrocJoiner { client: mut other, request } = joiner;
     let shared = Arc::clone(&room.desk.shared);
     let is_control = room.name.is_control();
@@ -107,8 +110,8 @@ async fn copy_pair(
             }
         }
     } else {
-        socket::prepare_for_bulk(&mut client.stream);
-        socket::prepare_for_bulk(&mut other.stream);
+        socket::prepare_for_bulk(&client.stream);
+        socket::prepare_for_bulk(&other.stream);
     }
     let pair = room.desk.pair(&room, [client.origin(), other.origin()]);
     answer(&mut other.stream, &request.answer(RoomAnswer::Admitted)?).await?;

@@ -34,7 +34,7 @@ enum Occupants<W, S> {
 
 /// What a client finds in a room.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum CrocArrival<W> {
+pub(super) enum RoomFound<W> {
     /// Nobody: it waits in the room of this number, which [`CrocRooms::close`] needs.
     First(u64),
     /// A client that waits.
@@ -66,21 +66,21 @@ impl<W, S> CrocRooms<W, S> {
     }
 
     /// Lets a client in. `waiter` makes what reaches it, if it has to wait.
-    pub(super) fn enter(&mut self, name: &CrocRoomName, waiter: impl FnOnce() -> W) -> CrocArrival<W> {
+    pub(super) fn enter(&mut self, name: &CrocRoomName, waiter: impl FnOnce() -> W) -> RoomFound<W> {
         if self.is_draining && self.shared(name).is_none() {
-            return CrocArrival::Draining;
+            return RoomFound::Draining;
         }
         let Some(room) = self.by_name.get_mut(name) else {
             self.opened += 1;
             let room = CrocRoom { number: self.opened, state: Occupants::One(waiter()) };
             self.by_name.insert(name.clone(), room);
-            return CrocArrival::First(self.opened);
+            return RoomFound::First(self.opened);
         };
         match std::mem::replace(&mut room.state, Occupants::Two(None)) {
-            Occupants::One(waiting) => CrocArrival::Second(waiting),
+            Occupants::One(waiting) => RoomFound::Second(waiting),
             two @ Occupants::Two(_) => {
                 room.state = two;
-                CrocArrival::Full
+                RoomFound::Full
             }
         }
     }
@@ -132,21 +132,21 @@ mod tests {
     #[test]
     fn two_meet_and_a_third_is_refused() {
         let mut rooms = CrocRooms::<_, ()>::new();
-        assert_eq!(rooms.enter(&name(0, "room"), || 'a'), CrocArrival::First(1));
-        assert_eq!(rooms.enter(&name(0, "room"), || 'b'), CrocArrival::Second('a'));
-        assert_eq!(rooms.enter(&name(0, "room"), || 'c'), CrocArrival::Full);
-        assert_eq!(rooms.enter(&name(1, "room"), || 'd'), CrocArrival::First(2));
+        assert_eq!(rooms.enter(&name(0, "room"), || 'a'), RoomFound::First(1));
+        assert_eq!(rooms.enter(&name(0, "room"), || 'b'), RoomFound::Second('a'));
+        assert_eq!(rooms.enter(&name(0, "room"), || 'c'), RoomFound::Full);
+        assert_eq!(rooms.enter(&name(1, "room"), || 'd'), RoomFound::First(2));
     }
 
     #[test]
     fn a_closed_room_is_free_and_a_later_one_stays() {
         let mut rooms = CrocRooms::<_, ()>::new();
         let name = name(0, "room");
-        assert_eq!(rooms.enter(&name, || 'a'), CrocArrival::First(1));
+        assert_eq!(rooms.enter(&name, || 'a'), RoomFound::First(1));
         rooms.close(&name, 1);
-        assert_eq!(rooms.enter(&name, || 'b'), CrocArrival::First(2));
+        assert_eq!(rooms.enter(&name, || 'b'), RoomFound::First(2));
         rooms.close(&name, 1);
-        assert_eq!(rooms.enter(&name, || 'c'), CrocArrival::Second('b'));
+        assert_eq!(rooms.enter(&name, || 'c'), RoomFound::Second('b'));
     }
 
     #[test]
@@ -177,9 +177,9 @@ mod tests {
         rooms.enter(&name(1, "running-0"), || 'c');
         rooms.enter(&waiting, || 'd');
         rooms.drain();
-        assert_eq!(rooms.enter(&waiting, || 'e'), CrocArrival::Draining);
-        assert_eq!(rooms.enter(&name(1, "waiting-0"), || 'e'), CrocArrival::Draining);
-        assert_eq!(rooms.enter(&name(1, "running-0"), || 'f'), CrocArrival::Second('c'));
-        assert_eq!(rooms.enter(&name(2, "running-1"), || 'g'), CrocArrival::First(4));
+        assert_eq!(rooms.enter(&waiting, || 'e'), RoomFound::Draining);
+        assert_eq!(rooms.enter(&name(1, "waiting-0"), || 'e'), RoomFound::Draining);
+        assert_eq!(rooms.enter(&name(1, "running-0"), || 'f'), RoomFound::Second('c'));
+        assert_eq!(rooms.enter(&name(2, "running-1"), || 'g'), RoomFound::First(4));
     }
 }
