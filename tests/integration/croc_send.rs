@@ -650,9 +650,9 @@ async fn names_that_croc_refuses_are_changed_and_told_before_the_code() {
         .collect();
     let [Some(names), None] = news.as_slice() else { panic!("the names come before the code: {news:?}") };
     let renamed = |to: &str| CrocFate::Renamed(to.to_owned());
-    let named: Vec<_> = names.iter().map(|name| (name.path.as_str(), name.fate.clone())).collect();
+    let fates: Vec<_> = names.iter().map(|name| (name.path.as_str(), name.fate.clone())).collect();
     assert_eq!(
-        named,
+        fates,
         [
             ("top/a:b", renamed("a_b")),
             ("top/a_b", renamed("a_b (2)")),
