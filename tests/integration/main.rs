@@ -21,6 +21,8 @@ mod conflicts;
 mod croc_receive;
 #[cfg(feature = "croc")]
 mod croc_relay;
+#[cfg(feature = "croc")]
+mod croc_send;
 mod direct;
 mod hostile_blocks;
 #[cfg(feature = "croc")]
