@@ -221,7 +221,9 @@ pub fn croc_code(bytes: &[u8]) {
     if found.relay.is_none() {
         assert!(!format!("{found:?}").contains(code), "a code is never printed");
     }
-    if let Some(again) = find(code) {
+    // Spaces count in quotes, and not in what is typed.
+    let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if let Some(again) = find(code).filter(|_| is_plain) {
         assert_eq!(again.code.as_str(), code);
     }
 }
