@@ -12,6 +12,7 @@ use caiman::{
         channel::{MAX_MESSAGE, TrafficKey, deflate, inflate},
         chunks::{ChunkOpener, Coding, write_ranges},
         client::join,
+        code::{USUAL_PASSWORD, Version},
         control::{CodeMeeting, CrocControl, secure_receiver},
         error::CrocError,
         frame::{KEEP_ALIVE, MAX_PAYLOAD},
@@ -21,9 +22,8 @@ use caiman::{
         pake::{CurveName, Initiator},
     },
     engine::{
-        Answer, Choices, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPlace, CrocPorts, CrocReceiveOrder,
-        CrocSend, CrocVersion, Notice, Output, Payload, Phase, RelayChoice, Report, SendOrder, TransferError,
-        USUAL_PASSWORD,
+        Answer, Choices, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder, CrocRelay,
+        CrocSearch, CrocSend, Notice, Output, Payload, Phase, RelayChoice, Report, SendOrder, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -53,7 +53,7 @@ impl CrocWorld {
         self.0.relay.croc_ports[0]
     }
 
-    fn place(&self) -> CrocPlace {
+    fn place(&self) -> CrocRelay {
         place(self.port())
     }
 
@@ -63,13 +63,14 @@ impl CrocWorld {
     }
 
     fn order(&self, payload: Payload, code: &CrocCode) -> SendOrder {
-        SendOrder { croc: Some(to_croc(code, vec![self.place()])), ..self.0.send_order(payload) }
+        SendOrder { croc: Some(to_croc(code, &[self.place()])), ..self.0.send_order(payload) }
     }
 
     fn receive(&self, code: &CrocCode) -> Transfer {
         let output = Output::Folder(self.0.target.path().to_owned());
-        let (code, places, unfinished) = (code.clone(), vec![self.place()], self.0.unfinished.clone());
-        self.0.receiver.receive_croc(CrocReceiveOrder { code, places, output, unfinished })
+        let search = CrocSearch::at(code.clone(), &[self.place()], true);
+        let unfinished = self.0.unfinished.clone();
+        self.0.receiver.receive_croc(CrocReceiveOrder { search, output, unfinished })
     }
 
     /// Receives everything that is offered.
@@ -93,14 +94,13 @@ impl CrocWorld {
     }
 }
 
-fn place(port: u16) -> CrocPlace {
+fn place(port: u16) -> CrocRelay {
     let address = RelayAddress::from_socket((Ipv4Addr::LOCALHOST, port).into());
-    let password = USUAL_PASSWORD.to_owned().into();
-    CrocPlace { relay: RelayChoice::new(address), password, version: CrocVersion::V11 }
+    CrocRelay { relay: RelayChoice::new(address), password: None }
 }
 
-fn to_croc(code: &CrocCode, places: Vec<CrocPlace>) -> CrocSend {
-    CrocSend { code: code.clone(), places, allows_v10: true, relay: None, needs_password: false }
+fn to_croc(code: &CrocCode, relays: &[CrocRelay]) -> CrocSend {
+    CrocSend { search: CrocSearch::at(code.clone(), relays, true), relay: None, needs_password: false }
 }
 
 fn nodes(folder: &Path) -> BTreeMap<PathBuf, Option<Node>> {
@@ -170,18 +170,18 @@ async fn connect(port: u16) -> TcpStream {
 
 impl Receiver {
     /// Meets the sender, and reads its list.
-    async fn meet(world: &CrocWorld, code: &CrocCode, version: CrocVersion) -> Result<Self, CrocError> {
+    async fn meet(world: &CrocWorld, code: &CrocCode, version: Version) -> Result<Self, CrocError> {
         let room = code.room(version);
         let joined = join(connect(world.port()).await, USUAL_PASSWORD, &room).await?;
         let ports = joined.data_ports()?;
         let meeting = CodeMeeting { room: &room, password: code.password(version), allows_v10: true };
         let (mut control, key) = match version {
-            CrocVersion::V11 => {
+            Version::V11 => {
                 let control = secure_receiver(joined.link, meeting, CurveName::default()).await?;
                 let key = control.key();
                 (Channel::V11(control), key)
             }
-            CrocVersion::V10 => {
+            Version::V10 => {
                 let (link, key) = agree_as_v10(joined.link, meeting.password).await?;
                 (Channel::V10(link, key.clone()), key)
             }
@@ -367,7 +367,7 @@ async fn three_wrong_codes_end_crocs_code_and_not_caimans() {
         // The sender may still be on its way back into the room.
         let guess = async {
             while !matches!(
-                Receiver::meet(&world, &wrong(&code), CrocVersion::V11).await,
+                Receiver::meet(&world, &wrong(&code), Version::V11).await,
                 Err(CrocError::WrongCode)
             ) {}
         };
@@ -380,7 +380,7 @@ async fn three_wrong_codes_end_crocs_code_and_not_caimans() {
             .await;
     }
     let mut joined =
-        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(CrocVersion::V11)).await.unwrap();
+        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(Version::V11)).await.unwrap();
     assert_eq!(
         within("a keep-alive", joined.link.read()).await.unwrap(),
         KEEP_ALIVE,
@@ -401,7 +401,7 @@ async fn a_wrong_code_of_croc_10_is_one_try() {
     let code = code();
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    assert!(Receiver::meet(&world, &wrong(&code), CrocVersion::V10).await.is_err());
+    assert!(Receiver::meet(&world, &wrong(&code), Version::V10).await.is_err());
     sending
         .told("a wrong try", |notice| match notice {
             Notice::Croc(CrocNews::WrongTry { tries_left: 2 }) => Some(()),
@@ -410,7 +410,7 @@ async fn a_wrong_code_of_croc_10_is_one_try() {
         .await;
     let receiver = async {
         loop {
-            if let Ok(receiver) = Receiver::meet(&world, &code, CrocVersion::V10).await {
+            if let Ok(receiver) = Receiver::meet(&world, &code, Version::V10).await {
                 return receiver;
             }
         }
@@ -426,11 +426,12 @@ async fn croc_10_gets_nothing_where_it_is_turned_off() {
     let world = CrocWorld::new().await;
     world.plant("file", b"bytes");
     let code = code();
-    let croc = CrocSend { allows_v10: false, ..to_croc(&code, vec![world.place()]) };
+    let mut croc = to_croc(&code, &[world.place()]);
+    croc.forbid_v10();
     let order = SendOrder { croc: Some(croc), ..world.0.send_order(world.0.paths(&["file"])) };
     let mut sending = world.0.sender.send(order);
     is_up(&mut sending).await;
-    assert!(Receiver::meet(&world, &code, CrocVersion::V10).await.is_err());
+    assert!(Receiver::meet(&world, &code, Version::V10).await.is_err());
     world.take(&code).await;
     sending.report().await;
 }
@@ -456,7 +457,7 @@ async fn a_receiver_that_is_lost_before_it_answers_makes_room_for_another() {
     let code = code();
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    drop(Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap());
+    drop(Receiver::meet(&world, &code, Version::V11).await.unwrap());
     sending.told("that it is gone", |notice| matches!(notice, Notice::Unanswered).then_some(())).await;
     world.take(&code).await;
     sending.report().await;
@@ -469,7 +470,7 @@ async fn a_file_that_changes_ends_the_send_with_its_name() {
     let code = code();
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
     world.plant("file", &noise(2, 100_001));
     receiver.ask(0, Vec::new()).await;
     assert!(receiver.is_told_the_end().await);
@@ -498,7 +499,7 @@ async fn requests_that_no_croc_makes_end_the_send() {
         let code = code();
         let mut sending = world.send(world.0.paths(&["file", "zero"]), &code);
         is_up(&mut sending).await;
-        let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+        let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
         receiver.ask(index, ranges.clone()).await;
         assert!(receiver.is_told_the_end().await, "{index} {ranges:?}");
         drop(receiver);
@@ -518,7 +519,7 @@ async fn ranges_are_sent_as_they_are_asked_for() {
     let code = code();
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
     receiver.ask(0, write_ranges(&[1..2, 7..8])).await;
     let mut starts = Vec::new();
     while starts.len() < 2 {
@@ -548,7 +549,7 @@ async fn the_same_file_is_sent_ten_times_and_no_more() {
     let code = code();
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
     for _ in 0..10 {
         assert_eq!(receiver.fetch(0).await, b"bytes");
     }
@@ -568,7 +569,7 @@ async fn whoever_comes_first_ends_the_other_wait() {
     let mut receiving = world.0.receiver.receive(world.0.receive_order(caiman));
     receiving.offer().await;
     let mut joined =
-        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(CrocVersion::V11)).await.unwrap();
+        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(Version::V11)).await.unwrap();
     assert_eq!(
         within("a keep-alive", joined.link.read()).await.unwrap(),
         KEEP_ALIVE,
@@ -583,7 +584,7 @@ async fn whoever_comes_first_ends_the_other_wait() {
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
     let caiman = sending.code().await;
-    let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
     let mut late = world.0.receiver.receive(world.0.receive_order(caiman));
     assert!(matches!(late.error().await, TransferError::NobodyThere { .. }));
     assert_eq!(receiver.fetch(0).await, b"bytes");
@@ -602,7 +603,7 @@ async fn a_wait_and_a_transfer_can_be_cancelled() {
     assert!(matches!(sending.error().await, TransferError::Cancelled));
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, CrocVersion::V11).await.unwrap();
+    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
     sending.enters(Phase::WaitingForAnswer).await;
     world.0.sender.cancel(&sending);
     assert!(receiver.is_told_the_end().await);
@@ -671,11 +672,11 @@ async fn a_relay_that_is_down_or_a_room_that_is_full_is_told_and_caimans_code_wo
     let world = CrocWorld::new().await;
     world.plant("file", b"bytes");
     let code = code();
-    let room = code.room(CrocVersion::V11);
+    let room = code.room(Version::V11);
     let first = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
     let second = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
     let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let croc = to_croc(&code, vec![world.place(), place(closed)]);
+    let croc = to_croc(&code, &[world.place(), place(closed)]);
     let order = SendOrder { croc: Some(croc), ..world.0.send_order(world.0.paths(&["file"])) };
     let mut sending = world.0.sender.send(order);
     for port in [world.port(), closed] {

@@ -15,7 +15,7 @@ use caiman::{
         channel::{CrocTranscript, MAX_MESSAGE, Purpose, TrafficKey, deflate, inflate},
         chunks::{self, CHUNK_LEN, Coding},
         client,
-        code::Version,
+        code::{USUAL_PASSWORD, Version},
         error::CrocError,
         frame::{KEEP_ALIVE, MAX_PAYLOAD},
         hashes::{HashKind, of_link},
@@ -26,7 +26,7 @@ use caiman::{
     },
     engine::{
         Choices, CrocCode, CrocConfig, CrocPorts, CrocReceiveOrder, CrocSearch, Notice, Output, Registry,
-        RelayChoice, Report, TransferError, USUAL_PASSWORD,
+        RelayChoice, Report, TransferError,
     },
     net::client::RelayAddress,
     relay::{Relay, RelayConfig},
@@ -39,7 +39,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use super::{
     engine::{Party, Transfer},

@@ -194,6 +194,7 @@ mod tests {
         }
         assert!(offer(vec![], &["a/../../b/"]).is_err());
         assert!(offer(vec![file("./", "a", 1)], &["a/"]).is_ok(), "the file stays what it is");
+        assert!(offer(vec![file("./", "a: b.txt", 1)], &[]).is_ok(), "that is no drive");
     }
 
     /// Catches a look at each of the folders for each of the files.
