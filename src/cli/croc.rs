@@ -109,21 +109,18 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
             let password = if *needs_password { " --pass …" } else { "" };
             let option =
                 relay.as_ref().map_or_else(String::new, |relay| format!(" --relay {relay}{password}"));
-            // On systems that show every user the list of processes, croc takes no code from its command line.
-            let (windows, unix) =
-                (format!("croc{option} {code}"), format!("CROC_SECRET={code} croc{option}"));
-            let width = windows.len().max(unix.len());
+            // croc asks for the code. Not every version and system takes it on the command line.
+            let command = format!("croc{option}");
             let lines = [
                 format!("Code for croc:  {code}"),
                 String::new(),
-                "With croc on the other computer:".to_owned(),
-                format!("  {unix:width$}   on Linux and macOS"),
-                format!("  {windows:width$}   on Windows"),
+                "With croc on the other computer, type the code when it asks for it:".to_owned(),
+                format!("  {command}"),
                 String::new(),
                 "A code for croc protects less than one of Caiman's.".to_owned(),
                 "Waiting for the receiver…".to_owned(),
             ];
-            let fields = json!({ "code": code, "relay": relay, "command": unix, "windows_command": windows });
+            let fields = json!({ "code": code, "relay": relay, "command": command });
             reporter.say(&lines.join("\n"), "croc_code", fields);
         }
         CrocNews::Peer { version } => {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use caiman::{
+    code::CodePhrase,
     croc::{
         channel::{MAX_MESSAGE, TrafficKey, deflate, inflate},
         chunks::{ChunkOpener, Coding, write_ranges},
@@ -22,8 +23,8 @@ use caiman::{
         pake::{CurveName, Initiator},
     },
     engine::{
-        Answer, Choices, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder, CrocRelay,
-        CrocSearch, CrocSend, Notice, Output, Payload, Phase, RelayChoice, Report, SendOrder, TransferError,
+        Answer, Choices, CodeChoice, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder, CrocRelay,
+        CrocSearch, CrocSend, Notice, Output, Payload, Phase, RelayChoice, ReceiveOrder, Report, SendOrder, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -110,6 +111,11 @@ fn nodes(folder: &Path) -> BTreeMap<PathBuf, Option<Node>> {
 
 fn code() -> CrocCode {
     CrocCode::draw().unwrap()
+}
+
+/// A port on which nothing listens.
+fn closed_port() -> u16 {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Another code that leads to the same room.
@@ -675,7 +681,7 @@ async fn a_relay_that_is_down_or_a_room_that_is_full_is_told_and_caimans_code_wo
     let room = code.room(Version::V11);
     let first = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
     let second = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
-    let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let closed = closed_port();
     let croc = to_croc(&code, &[world.place(), place(closed)]);
     let order = SendOrder { croc: Some(croc), ..world.0.send_order(world.0.paths(&["file"])) };
     let mut sending = world.0.sender.send(order);
@@ -708,14 +714,58 @@ async fn the_command_shows_both_codes() {
     let args = ["send", "--path", "local", "--croc", "--croc-relay", &relay, file.to_str().unwrap()];
     let mut sending = Running::start(caiman(&args));
     let shown = tokio::task::spawn_blocking(move || {
-        let line = sending.says("the command for croc", |line| {
-            line.trim().strip_suffix("on Windows").map(|line| line.trim().to_owned())
+        let code = sending
+            .says("the code for croc", |line| Some(line.strip_prefix("Code for croc:")?.trim().to_owned()));
+        let command = sending.says("the command", |line| {
+            line.trim().starts_with("croc ").then(|| line.trim().to_owned())
         });
-        (line, sending)
+        (code, command, sending)
     });
-    let (line, sending) = within("the command", shown).await.unwrap();
-    let code = line.strip_prefix(&format!("croc --relay {relay} ")).unwrap();
-    world.take(&CrocCode::new(code).unwrap()).await;
+    let (code, command, sending) = within("the command", shown).await.unwrap();
+    assert_eq!(command, format!("croc --relay {relay}"));
+    world.take(&CrocCode::new(&code).unwrap()).await;
     let ended = tokio::task::spawn_blocking(move || sending.end()).await.unwrap();
     ended.exits(0);
+}
+
+/// A code that Caiman and croc may both have leads to its sender, whichever of them that has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_may_be_eithers_leads_to_its_sender() {
+    let world = CrocWorld::new().await;
+    world.plant("file", b"bytes");
+    for is_crocs in [true, false] {
+        let text = if is_crocs { "8123-alpha-bravo-charlie" } else { "blue-horse-kitchen-door" };
+        let (code, own) = (CrocCode::new(text).unwrap(), CodePhrase::own(text).unwrap());
+        let payload = world.0.paths(&["file"]);
+        let mut sending = if is_crocs {
+            let mut sending = world.send(payload, &code);
+            is_up(&mut sending).await;
+            sending
+        } else {
+            let mut sending = world
+                .0
+                .sender
+                .send(SendOrder { code: CodeChoice::Own(own.clone()), ..world.0.send_order(payload) });
+            sending.code().await;
+            sending
+        };
+        let croc = Some(CrocSearch::at(code, &[world.place()], true));
+        let mut receiving = world.0.receiver.receive(ReceiveOrder { croc, ..world.0.receive_order(own) });
+        receiving.offer().await;
+        world.0.receiver.accept(&receiving, Choices::default());
+        assert_eq!((receiving.report().await.missing, sending.report().await.missing), (0, 0));
+        assert!(sending.notices.iter().all(|notice| !matches!(notice, Notice::WrongTry { .. })));
+    }
+}
+
+/// Where neither has a sender, Caiman's search says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_may_be_eithers_and_is_nobodys_is_told_as_one() {
+    let world = CrocWorld::new().await;
+    let text = "blue-horse-kitchen-door";
+    let (code, own) = (CrocCode::new(text).unwrap(), CodePhrase::own(text).unwrap());
+    let closed = place(closed_port());
+    let croc = Some(CrocSearch::at(code, &[closed], true));
+    let mut receiving = world.0.receiver.receive(ReceiveOrder { croc, ..world.0.receive_order(own) });
+    assert!(matches!(receiving.error().await, TransferError::NobodyThere { .. }));
 }
