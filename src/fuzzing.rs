@@ -6,17 +6,25 @@
 //! calls this module.
 //!
 //! - `network`: what comes from a socket
+//! - `croc`: what comes from a croc, with the feature `croc`
 //! - `offer`: what a peer's offer holds
 //! - `text`: what users type and paste
 //! - `files`: what the program finds on the disk
 //!
 //! `crypto` and, with the feature `gui`, `app` have their own functions, which need what nobody outside may touch.
 
+#[cfg(feature = "croc")]
+mod croc;
 mod files;
 mod network;
 mod offer;
 mod text;
 
+#[cfg(feature = "croc")]
+pub use croc::{
+    croc_chunk, croc_code, croc_frame, croc_handshake, croc_list, croc_messages, croc_pake, croc_ranges,
+    croc_relay,
+};
 pub use files::{history, journal, people, settings};
 pub use network::{addresses, frame, handshake, peer_messages, relay_messages, relay_opening};
 pub use offer::{manifest, names, tree_hash};

@@ -7,6 +7,7 @@
 
 mod croc;
 mod fields;
+mod saved_relay;
 
 use std::{
     fmt, fs, io,
@@ -15,8 +16,10 @@ use std::{
 };
 
 use directories::UserDirs;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use toml::Table;
+#[cfg(feature = "croc")]
+use zeroize::Zeroizing;
 
 use crate::{
     code::{MAX_DRAWN_WORDS, MIN_PARTS},
@@ -35,8 +38,15 @@ use crate::{
         send::MAX_RECEIVERS,
     },
 };
+#[cfg(feature = "croc")]
+use crate::{
+    croc::code::{CrocCode, FoundCode},
+    transfer::croc::{CrocRelay, CrocSearch, CrocSend},
+};
 pub use croc::CrocSettings;
 use fields::{Fields, typed};
+pub use saved_relay::SavedRelay;
+use saved_relay::{as_password, as_text};
 
 /// The name of the file in its folder.
 pub const FILE_NAME: &str = "settings.toml";
@@ -117,21 +127,6 @@ pub struct Settings {
     /// The window's size when it was last closed.
     pub window: Option<WindowSize>,
     /// Keys that this version doesn't know.
-    #[serde(flatten)]
-    other: Table,
-}
-
-/// A relay that the user has added.
-#[derive(Clone, PartialEq, Serialize)]
-pub struct SavedRelay {
-    /// The relay's address.
-    #[serde(serialize_with = "as_text")]
-    pub address: RelayAddress,
-    /// The relay's access password, if it has one.
-    #[serde(serialize_with = "as_password")]
-    pub password: Option<AccessPassword>,
-    /// The user's name for the relay.
-    pub name: Option<String>,
     #[serde(flatten)]
     other: Table,
 }
@@ -320,7 +315,10 @@ impl Settings {
         let usual = Self::default();
         let words = MIN_PARTS as u8..=MAX_DRAWN_WORDS as u8;
         Self {
-            relays: fields.each("relay", SavedRelay::read),
+            relays: fields.each("relay", |mut fields| {
+                let address = fields.required_as("address", Expected::Address, |text| text.parse().ok())?;
+                Some(SavedRelay::read_at(address, fields))
+            }),
             internet: fields.switch("internet").unwrap_or(usual.internet),
             iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
             internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
@@ -398,33 +396,6 @@ impl Default for Settings {
     }
 }
 
-impl SavedRelay {
-    /// A relay without a password or a name.
-    pub fn new(address: RelayAddress) -> Self {
-        Self { address, password: None, name: None, other: Table::new() }
-    }
-
-    fn read(mut fields: Fields<'_>) -> Option<Self> {
-        let address = fields.required_as("address", Expected::Address, |text| text.parse().ok())?;
-        Some(Self::read_at(address, fields))
-    }
-
-    /// The relay at this address with what else the fields say.
-    fn read_at(address: RelayAddress, mut fields: Fields<'_>) -> Self {
-        let (password, name) = (fields.text("password").map(AccessPassword::from), fields.text("name"));
-        Self { address, password, name, other: fields.rest() }
-    }
-}
-
-impl fmt::Debug for SavedRelay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SavedRelay")
-            .field("address", &self.address)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
 impl HostRelay {
     fn read(mut fields: Fields<'_>) -> Self {
         let usual = Self::default();
@@ -468,6 +439,51 @@ impl WindowSize {
     }
 }
 
+#[cfg(feature = "croc")]
+impl Settings {
+    /// Where the other side may be under a code of croc: at `relay`, or else at the user's croc relays, or at the public ones.
+    pub fn croc_search(&self, code: CrocCode, relay: Option<CrocRelay>) -> CrocSearch {
+        let allows_v10 = self.croc.version_10;
+        let own = || self.croc.relays.iter().map(|saved| self.croc_relay(saved.address.clone(), None));
+        let relays: Vec<CrocRelay> = relay.map_or_else(|| own().collect(), |relay| vec![relay]);
+        if relays.is_empty() {
+            return CrocSearch::at_public(code, allows_v10, |address| self.croc_relay(address, None).relay);
+        }
+        CrocSearch::at(code, &relays, allows_v10)
+    }
+
+    /// How a receiver that has croc is waited for under this code: at `relay`, or else at the user's croc relays, or at the public ones.
+    pub fn croc_send(&self, code: CrocCode, relay: Option<CrocRelay>) -> CrocSend {
+        let named = relay.clone().or_else(|| {
+            let saved = self.croc.relays.first()?;
+            Some(self.croc_relay(saved.address.clone(), None))
+        });
+        let needs_password = named.as_ref().is_some_and(CrocRelay::has_own_password);
+        let relay_to_name = named.map(|relay| relay.relay.address);
+        CrocSend { search: self.croc_search(code, relay), relay: relay_to_name, needs_password }
+    }
+
+    /// Where the sender of a code may be that was typed or pasted. `None` if the relay in it is no address.
+    pub fn croc_search_for(&self, found: FoundCode) -> Option<CrocSearch> {
+        let FoundCode { code, relay, relay_password, .. } = found;
+        let relay = match relay {
+            Some(relay) => Some(self.croc_relay(CrocSettings::address(&relay)?, relay_password)),
+            None => None,
+        };
+        Some(self.croc_search(code, relay))
+    }
+
+    /// The croc relay at this address, with this password, or else with the one that is kept for it. A password is shown to no relay but
+    /// the one for which it was given.
+    pub fn croc_relay(&self, address: RelayAddress, password: Option<Zeroizing<String>>) -> CrocRelay {
+        let saved = self.croc.relays.iter().find(|relay| relay.address.is_same(&address));
+        let kept = saved.and_then(|relay| Some(Zeroizing::new(relay.password.as_ref()?.as_str().to_owned())));
+        let proxy = Proxies::new(&self.proxy).for_relay(&address);
+        let relay = RelayChoice { proxy, ..RelayChoice::new(address) };
+        CrocRelay { relay, password: password.or(kept) }
+    }
+}
+
 /// The folder for received files of a user who has chosen none. If it can't be made, the next offer says so.
 fn usual_folder(home: &Path, downloads: Option<&Path>) -> PathBuf {
     // Without a list of the user's folders, as on a small desktop, the system names none although there usually is one.
@@ -487,15 +503,6 @@ fn usual_folder(home: &Path, downloads: Option<&Path>) -> PathBuf {
 /// Whether a key for this choice can be left out.
 fn is_environment(proxy: &ProxyChoice) -> bool {
     *proxy == ProxyChoice::Environment
-}
-
-fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
-fn as_password<S: Serializer>(password: &Option<AccessPassword>, serializer: S) -> Result<S::Ok, S::Error> {
-    password.as_ref().map(AccessPassword::as_str).serialize(serializer)
 }
 
 #[cfg(test)]

@@ -261,8 +261,8 @@ also-for-croc = Auch für croc (ergibt einen neuen Code)
 croc-for-one = Ein Code für croc gilt nur für einen Empfänger.
 croc-code-coming = Ein Code für croc wird geholt …
 copy-croc-code = Code für croc kopieren
-croc-how = Für croc: { $command } in ein Terminal eingeben, oder den Code auf getcroc.com
-croc-how-own = Für croc: { $command } in ein Terminal eingeben
+croc-how = Für croc: { $command } in ein Terminal eingeben, dann diesen Code; oder auf getcroc.com verwenden
+croc-how-own = Für croc: { $command } in ein Terminal eingeben, dann diesen Code
 croc-retired = Drei falsche Codes für croc wurden versucht, darum gilt dieser Code nicht mehr. Der von Caiman gilt weiter.
 croc-wrong-try = { $left ->
     [one] Jemand hat einen falschen Code für croc versucht. Nach einem weiteren gilt er nicht mehr.

@@ -262,8 +262,8 @@ also-for-croc = Also for croc (makes a new code)
 croc-for-one = A code for croc is for one receiver only.
 croc-code-coming = Getting a code for croc…
 copy-croc-code = Copy the code for croc
-croc-how = For croc: type { $command } in a terminal, or the code at getcroc.com
-croc-how-own = For croc: type { $command } in a terminal
+croc-how = For croc: type { $command } in a terminal, then this code; or use it at getcroc.com
+croc-how-own = For croc: type { $command } in a terminal, then this code
 croc-retired = Three wrong codes for croc were tried, so that code no longer works. Caiman's own does.
 croc-wrong-try = { $left ->
     [one] Someone tried a wrong code for croc. After one more, it stops working.

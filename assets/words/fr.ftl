@@ -267,8 +267,8 @@ also-for-croc = Aussi pour croc (donne un nouveau code)
 croc-for-one = Un code pour croc ne vaut que pour un destinataire.
 croc-code-coming = Obtention d’un code pour croc…
 copy-croc-code = Copier le code pour croc
-croc-how = Pour croc : taper { $command } dans un terminal, ou le code sur getcroc.com
-croc-how-own = Pour croc : taper { $command } dans un terminal
+croc-how = Pour croc : taper { $command } dans un terminal, puis ce code ; ou l’utiliser sur getcroc.com
+croc-how-own = Pour croc : taper { $command } dans un terminal, puis ce code
 croc-retired = Trois codes erronés pour croc ont été essayés, ce code ne marche donc plus. Celui de Caiman marche toujours.
 croc-wrong-try = { $left ->
     [one] Quelqu’un a essayé un code erroné pour croc. Encore un, et il ne marche plus.

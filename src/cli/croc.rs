@@ -10,8 +10,8 @@ use super::{
 use crate::{
     code::CodeError,
     engine::{
-        CrocCode, CrocFate, CrocName, CrocNews, CrocSearch, CrocSend, FoundCode, TypedCode, find_croc,
-        read_code,
+        CrocCode, CrocFate, CrocName, CrocNews, CrocSearch, CrocSend, FoundCode, Payload, TypedCode,
+        find_croc, read_code,
     },
     net::client::RelayAddress,
     settings::{CrocSettings, Settings},
@@ -56,10 +56,20 @@ pub(super) fn search(found: FoundCode, args: &CrocArgs, settings: &Settings) -> 
 /// # Errors
 ///
 /// Why the user can't have what was asked for.
-pub(super) fn send_order(args: CrocSendArgs, settings: &Settings) -> Result<Option<CrocSend>, String> {
+pub(super) fn send_order(
+    args: CrocSendArgs,
+    payload: &Payload,
+    settings: &Settings,
+) -> Result<Option<CrocSend>, String> {
     let CrocSendArgs { is_for_croc, croc_code, croc_relay, croc_password, no_croc10 } = args;
     if !is_for_croc {
         return Ok(None);
+    }
+    if matches!(payload, Payload::Stream { .. }) {
+        return Err(
+            "standard input can be read only once, and a croc wants its hash before; leave out --croc"
+                .to_owned(),
+        );
     }
     let code = match croc_code {
         Some(own) => CrocCode::new(&own)
@@ -81,17 +91,17 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
         CrocNews::Code { code, relay, needs_password } => {
             let code = code.as_str();
             let relay = relay.as_ref().map(ToString::to_string);
-            let password = if *needs_password { "--pass … " } else { "" };
+            let password = if *needs_password { " --pass …" } else { "" };
             let option =
-                relay.as_ref().map_or_else(String::new, |relay| format!("--relay {relay} {password}"));
-            let command = format!("croc {option}{code}");
+                relay.as_ref().map_or_else(String::new, |relay| format!(" --relay {relay}{password}"));
+            // croc asks for the code. Not every version and system takes it on the command line.
+            let command = format!("croc{option}");
             let lines = [
                 format!("Code for croc:  {code}"),
                 String::new(),
-                "With croc on the other computer:".to_owned(),
+                "With croc on the other computer, type the code when it asks for it:".to_owned(),
                 format!("  {command}"),
-                format!("  CROC_SECRET={code} croc {}", option.trim_end()).trim_end().to_owned()
-                    + "      croc 10 on Linux and macOS",
+                String::new(),
                 "A code for croc protects less than one of Caiman's.".to_owned(),
                 "Waiting for the receiver…".to_owned(),
             ];
@@ -126,7 +136,7 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
             reporter.say(&line, "croc_wrong_try", json!({ "tries_left": tries_left }));
         }
         CrocNews::TooLong => {
-            let line = "These are more files than a croc can be told of, so there is no code for croc. Pack them into an archive.";
+            let line = "These are more files than a croc can be told of, so there is no code for croc; pack them into an archive.\nWaiting for the receiver…";
             reporter.say(line, "croc_too_long", json!({}));
         }
     }

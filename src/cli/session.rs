@@ -77,12 +77,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
     #[cfg(feature = "croc")]
-    let croc = match croc::send_order(args.croc, &settings) {
-        Ok(Some(_)) if matches!(payload, Payload::Stream { .. }) => {
-            let advice =
-                "standard input can be read only once, and a croc wants its hash before; leave out --croc";
-            return usage(reporter, &Impossible::Arguments(advice.to_owned()).into());
-        }
+    let croc = match croc::send_order(args.croc, &payload, &settings) {
         Ok(croc) => croc,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };

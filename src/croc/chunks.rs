@@ -86,10 +86,17 @@ impl WantedChunks {
         let words =
             usize::try_from(count(size).div_ceil(64)).expect("files fit the address space a bit for a chunk");
         let mut wanted = Self { size, bits: vec![0; words], left: 0 };
-        for chunk in ranges.iter().cloned().flatten() {
-            let (word, bit) = place(chunk);
-            wanted.left += u64::from(wanted.bits[word] & bit == 0);
-            wanted.bits[word] |= bit;
+        for range in ranges {
+            let mut chunk = range.start;
+            while chunk < range.end {
+                // Large files have hundreds of millions of chunks, which are noted 64 at a time.
+                let (word, bit) = place(chunk);
+                let is_word = bit == 1 && range.end - chunk >= 64;
+                let (bits, count) = if is_word { (u64::MAX, 64) } else { (bit, 1) };
+                wanted.left += u64::from((bits & !wanted.bits[word]).count_ones());
+                wanted.bits[word] |= bits;
+                chunk += count;
+            }
         }
         wanted
     }
@@ -265,6 +272,19 @@ mod tests {
             wanted.take(start, 32768).unwrap();
         }
         assert_eq!(wanted.left(), 0);
+    }
+
+    #[test]
+    fn ranges_of_any_length_are_noted_chunk_by_chunk() {
+        let size = 1000 * CHUNK_LEN as u64;
+        for range in [0..1000, 1..999, 63..65, 64..128, 64..129, 500..501, 7..7] {
+            let mut wanted = WantedChunks::new(size, &[range.clone(), range.clone()]);
+            assert_eq!(wanted.left(), range.end - range.start);
+            for chunk in 0..1000 {
+                let taken = wanted.take(chunk * CHUNK_LEN as u64, CHUNK_LEN);
+                assert_eq!(taken.is_ok(), range.contains(&chunk), "{range:?} {chunk}");
+            }
+        }
     }
 
     #[test]

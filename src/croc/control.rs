@@ -32,6 +32,8 @@ const STEP_LIMIT: Duration = Duration::from_secs(30);
 const HASTY: Duration = Duration::from_millis(20);
 /// How often a receiver may ask for addresses before it says [`HANDSHAKE`].
 const MAX_PROBES: usize = 8;
+/// The longest message that is neither a list nor a request, after inflating.
+const MAX_SHORT: usize = MAX_EARLY_PAYLOAD;
 
 /// What both sides know before they talk.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,8 @@ impl<S: FrameStream> CrocControl<S> {
     }
 
     /// Receives the next message that is known here. Can be cancelled at any time.
+    ///
+    /// Frames may be long only once a first message was opened: a croc 10 has proven nothing before that.
     pub async fn receive(&mut self) -> Result<Message, CrocError> {
         loop {
             let frame = self.link.read().await?;
@@ -69,7 +73,13 @@ impl<S: FrameStream> CrocControl<S> {
                 continue;
             }
             let json = inflate(self.key.open(frame)?, MAX_MESSAGE)?;
-            match Message::from_json(&json)? {
+            let message = Message::from_json(&json)?;
+            // Others are passed over or end the transfer, and none may cost what a list costs again and again.
+            if json.len() > MAX_SHORT && !matches!(message, Message::Files(_) | Message::Ready(_)) {
+                return Err(CrocError::Misbehaved("a message that is too long"));
+            }
+            self.link.set_limit(MAX_PAYLOAD);
+            match message {
                 Message::Unknown => {}
                 Message::Error(text) => return Err(CrocError::PeerGaveUp(text)),
                 message => return Ok(message),
@@ -87,8 +97,7 @@ impl<S: FrameStream> CrocControl<S> {
         self.link.close().await;
     }
 
-    fn new(mut link: Link<S>, key: TrafficKey, version: Version, answer: Vec<u8>) -> Self {
-        link.set_limit(MAX_PAYLOAD);
+    fn new(link: Link<S>, key: TrafficKey, version: Version, answer: Vec<u8>) -> Self {
         Self { link, key, version, answer }
     }
 }

@@ -202,23 +202,25 @@ impl<S: FrameStream, T: ChunkSource> WriteLane<S, T> {
 mod tests {
     use super::*;
 
-    fn job(size: u64, ranges: Vec<Range<u64>>) -> FileJob {
+    fn job(size: u64, ranges: &[(u64, u64)]) -> FileJob {
+        let ranges = ranges.iter().map(|(start, end)| *start..*end).collect();
         FileJob { index: 0, size, coding: Coding::Plain, ranges }
     }
 
     #[test]
     fn lanes_take_a_few_chunks_at_once_even_of_scattered_ranges() {
-        let shared = SharedJob::new(job(u64::MAX, vec![0..1, 3..4, 9..30]));
-        assert_eq!(shared.take(), [0..1, 3..4, 9..15]);
-        assert_eq!(shared.take(), [15..23]);
-        assert_eq!(shared.take(), [23..30]);
-        assert!(shared.take().is_empty());
+        let shared = SharedJob::new(job(u64::MAX, &[(0, 1), (3, 4), (9, 30)]));
+        let take = || shared.take().into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>();
+        assert_eq!(take(), [(0, 1), (3, 4), (9, 15)]);
+        assert_eq!(take(), [(15, 23)]);
+        assert_eq!(take(), [(23, 30)]);
+        assert!(take().is_empty());
     }
 
     #[test]
     fn the_bytes_of_a_job_are_those_of_its_chunks() {
         let chunk = CHUNK_LEN as u64;
-        assert_eq!(job(5 * chunk + 7, vec![0..6]).bytes(), 5 * chunk + 7);
-        assert_eq!(job(5 * chunk + 7, vec![1..3, 5..6]).bytes(), 2 * chunk + 7);
+        assert_eq!(job(5 * chunk + 7, &[(0, 6)]).bytes(), 5 * chunk + 7);
+        assert_eq!(job(5 * chunk + 7, &[(1, 3), (5, 6)]).bytes(), 2 * chunk + 7);
     }
 }

@@ -15,6 +15,8 @@ pub const MAX_EARLY_PAYLOAD: usize = 16 << 10;
 pub const KEEP_ALIVE: &[u8] = &[1];
 /// The least space into which a socket is read.
 const READ_LEN: usize = 16 << 10;
+/// How much space is kept once all frames are taken: a list may have needed far more.
+const KEPT_LEN: usize = 1 << 20;
 
 /// Why bytes are not a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +107,9 @@ impl Decoder {
     pub fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
+            if self.buffer.len() > KEPT_LEN {
+                self.buffer = Vec::new();
+            }
         }
         if self.buffer.len() - self.end < READ_LEN {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -198,6 +203,22 @@ mod tests {
         decoder.filled(8);
         assert_eq!(decoder.take(), Ok(None));
         assert!(decoder.space().len() <= 8 * READ_LEN);
+    }
+
+    #[test]
+    fn space_for_a_long_frame_is_given_back() {
+        let mut decoder = Decoder::new(MAX_PAYLOAD);
+        let long = encode(&vec![7; 4 << 20]);
+        let mut rest = &long[..];
+        while !rest.is_empty() {
+            let space = decoder.space();
+            let count = rest.len().min(space.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            decoder.filled(count);
+            rest = &rest[count..];
+        }
+        assert_eq!(decoder.take().unwrap().map(|payload| payload.len()), Some(4 << 20));
+        assert!(decoder.space().len() < KEPT_LEN);
     }
 
     #[test]

@@ -278,7 +278,8 @@ impl ListEntry {
 /// The folders of a path that the peer wrote, one after the other, or why they are refused.
 pub fn names(path: &str) -> Result<Vec<&str>, ListPathError> {
     let is_slash = |c| c == '/' || c == '\\';
-    let has_drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+    // `a: b.txt` is a name.
+    let has_drive = matches!(path.as_bytes(), [letter, b':'] | [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
     if path.len() > MAX_PATH {
         return Err(ListPathError::TooLong);
     }

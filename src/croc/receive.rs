@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
     chunks::{self, Coding},
@@ -17,11 +17,14 @@ use super::{
     message::{Message, PER_FILE_COMPRESSION, Request},
     pake::CurveName,
 };
+use crate::panics::spawn_blocking;
 
 /// How long a sender may take to list its files: it may still be hashing them.
 const LIST_LIMIT: Duration = Duration::from_mins(10);
 /// How long the sender may send nothing of a file that it was asked for.
 pub const IDLE_LIMIT: Duration = Duration::from_mins(2);
+/// How often it is looked whether something has come.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the sender may take for its part of a step.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 /// How long the sender's farewell is waited for, and how long the last words of this side may take.
@@ -55,7 +58,8 @@ pub async fn meet<D: Dial>(
     control.send(&address).await?;
     let first = timeout(STEP_LIMIT, control.receive()).await.map_err(|_| CrocError::Silence)?;
     match first {
-        Ok(Message::Address { .. }) => {}
+        // One key seals both directions, so a relay can send back what this side has just sent. A sender repeats nothing.
+        Ok(Message::Address { pake, .. }) if pake != control.answer => {}
         Ok(_) => return Err(CrocError::Misbehaved("a message at the wrong moment")),
         // croc 10 has no proofs: a wrong code shows itself here.
         Err(CrocError::Channel(_) | CrocError::Connection(_)) if control.version == Version::V10 => {
@@ -67,7 +71,7 @@ pub async fn meet<D: Dial>(
     let Message::Files(list) = listed else {
         return Err(CrocError::Misbehaved("a message at the wrong moment"));
     };
-    let list = CrocList::from_json(&list)?;
+    let list = spawn_blocking(move || CrocList::from_json(&list)).await?;
     Ok(CrocOffer { version: control.version, control, lanes, list })
 }
 
@@ -123,7 +127,9 @@ impl<S: FrameStream> CrocArrival<S> {
             features: vec![PER_FILE_COMPRESSION.to_owned()],
             ..Request::default()
         };
-        self.control.send(&Message::Ready(request)).await?;
+        // A request can be longer than what a connection takes from a sender that doesn't read.
+        let request = Message::Ready(request);
+        timeout(IDLE_LIMIT, self.control.send(&request)).await.map_err(|_| CrocError::Idle)??;
         self.wait_for_chunks(store).await?;
         self.control.send(&Message::CloseSender).await?;
         match timeout(STEP_LIMIT, self.control.receive()).await.map_err(|_| CrocError::Silence)?? {
@@ -133,10 +139,9 @@ impl<S: FrameStream> CrocArrival<S> {
     }
 
     async fn wait_for_chunks(&mut self, store: &impl ChunkStore) -> Result<(), CrocError> {
-        let mut clock = interval(IDLE_LIMIT);
+        let mut clock = interval(LOOK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        clock.tick().await;
-        let mut before = self.lanes.left();
+        let (mut before, mut came) = (self.lanes.left(), Instant::now());
         loop {
             tokio::select! {
                 finished = self.lanes.finished() => return finished,
@@ -144,10 +149,11 @@ impl<S: FrameStream> CrocArrival<S> {
                 _ = clock.tick() => {}
             }
             let left = self.lanes.left();
-            if left == before && !store.is_resting() {
+            if left != before || store.is_resting() {
+                (before, came) = (left, Instant::now());
+            } else if came.elapsed() >= IDLE_LIMIT {
                 return Err(CrocError::Idle);
             }
-            before = left;
         }
     }
 

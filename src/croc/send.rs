@@ -260,3 +260,74 @@ async fn say_goodbye<S: FrameStream>(control: &mut CrocControl<S>) {
 fn unexpected(message: Result<Message, CrocError>) -> CrocError {
     message.err().unwrap_or(CrocError::Misbehaved("a message at the wrong moment"))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncWriteExt, DuplexStream, duplex},
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+    use crate::croc::frame;
+
+    fn room() -> (DuplexStream, InRoom<DuplexStream>) {
+        let (relay, here) = duplex(1024);
+        let (banner, seen_as) = ("9010".to_owned(), String::new());
+        (relay, InRoom { link: Link::new(here), banner, seen_as })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_is_waited_for_as_long_as_the_relay_is_there() {
+        let (mut relay, mut joined) = room();
+        let relaying = async {
+            for _ in 0..10_000 {
+                relay.write_all(&frame::encode(KEEP_ALIVE)).await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            }
+            relay.write_all(&frame::encode(b"handshake")).await.unwrap();
+        };
+        let (came, ()) = tokio::join!(wait_for_receiver(&mut joined), relaying);
+        assert_eq!(came.unwrap(), InTheRoom::Receiver);
+        assert_eq!(joined.link.read().await.unwrap(), b"handshake", "what was said is left to be read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_says_nothing_is_not_waited_for() {
+        let (mut relay, mut joined) = room();
+        relay.write_all(&frame::encode(KEEP_ALIVE)).await.unwrap();
+        let since = Instant::now();
+        assert!(matches!(wait_for_receiver(&mut joined).await, Err(CrocError::Silence)));
+        assert_eq!(since.elapsed(), QUIET_LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_who_was_there_first_and_says_nothing_is_a_stranger() {
+        let (_relay, mut joined) = room();
+        assert_eq!(wait_for_receiver(&mut joined).await.unwrap(), InTheRoom::Stranger);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_stops_in_the_handshake_is_left_in_time() {
+        struct Nowhere;
+        impl Dial for Nowhere {
+            type Stream = DuplexStream;
+            async fn dial(&self, _port: u16) -> std::io::Result<DuplexStream> {
+                Err(std::io::ErrorKind::NotFound.into())
+            }
+        }
+        let (mut relay, joined) = room();
+        relay.write_all(&frame::encode(br#"{"Kind":"pake1"}"#)).await.unwrap();
+        let meeting = CodeMeeting { room: "room", password: b"secret", allows_v10: true };
+        let since = Instant::now();
+        assert!(matches!(meet(joined, &Nowhere, meeting, "pass123", None).await, Err(CrocError::Silence)));
+        assert!(since.elapsed() <= HANDSHAKE_LIMIT);
+    }
+
+    #[test]
+    fn a_list_fits_if_a_message_can_hold_it_as_base64() {
+        assert!(fits(48 << 20 >> 1));
+        assert!(!fits(48 << 20));
+        assert!(!fits(usize::MAX));
+    }
+}

@@ -2,6 +2,8 @@
 //! clock.
 
 use std::{
+    io,
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -11,20 +13,25 @@ use std::{
 
 use tokio::{
     io::{AsyncWriteExt, DuplexStream, duplex},
-    time::sleep,
+    sync::mpsc,
+    time::{Instant, sleep},
 };
 
 use super::{
     channel::{TrafficKey, deflate},
     chunks::{self, CHUNK_LEN, Coding},
+    client::{ADMITTED, InRoom, WEAK_PASSWORD},
     code::Version,
     control::{CodeMeeting, CrocControl, secure_receiver, secure_sender},
     error::{CrocError, StoreFailed},
     frame::{self, KEEP_ALIVE},
-    lanes::{ChunkStore, ChunkTaken, CrocLanes},
+    hashes::HashKind,
+    lanes::{ChunkStore, ChunkTaken, CrocLanes, Dial},
     link::Link,
+    manifest::{CrocList, ListEntry},
     message::Message,
     pake::{self, CurveName},
+    receive::{CrocArrival, IDLE_LIMIT, WantedFile, meet},
 };
 
 const ROOM: &str = "room";
@@ -56,6 +63,20 @@ async fn two_sides_with_one_code_speak_croc_11() {
     assert_eq!((sender.version, receiver.version), (Version::V11, Version::V11));
     sender.send(&Message::Finished).await.unwrap();
     assert_eq!(receiver.receive().await.unwrap(), Message::Finished);
+}
+
+#[tokio::test]
+async fn a_receiver_may_choose_any_curve() {
+    for curve in [CurveName::P256, CurveName::P384, CurveName::P521, CurveName::Siec] {
+        let (sender, receiver) = pair();
+        let (sender, receiver) = tokio::join!(
+            secure_sender(sender, meeting(b"code"), None),
+            secure_receiver(receiver, meeting(b"code"), curve)
+        );
+        let (mut sender, mut receiver) = (sender.unwrap(), receiver.unwrap());
+        receiver.send(&Message::CloseSender).await.unwrap();
+        assert_eq!(sender.receive().await.unwrap(), Message::CloseSender, "{curve}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,4 +226,141 @@ async fn a_chunk_that_can_t_be_taken_is_offered_again() {
     store.rests.store(false, Ordering::Relaxed);
     lanes.finished().await.unwrap();
     assert_eq!(store.chunks.lock().unwrap().len(), 3);
+}
+
+/// Hands the other ends of its connections to the test.
+struct Dialled(mpsc::UnboundedSender<DuplexStream>);
+
+impl Dial for Dialled {
+    type Stream = DuplexStream;
+
+    async fn dial(&self, _port: u16) -> io::Result<DuplexStream> {
+        let (near, far) = duplex(1 << 20);
+        self.0.send(far).unwrap();
+        Ok(near)
+    }
+}
+
+/// Admits a client as a relay does.
+async fn admit(stream: DuplexStream) -> Link<DuplexStream> {
+    let mut link = Link::new(stream);
+    let (agreement, answer) =
+        pake::respond(CurveName::Siec, WEAK_PASSWORD, link.read().await.unwrap()).unwrap();
+    link.write(&answer).await.unwrap();
+    let key = TrafficKey::salted(&agreement, link.read().await.unwrap());
+    for answer in [&b"ok|||127.0.0.1:5"[..], ADMITTED] {
+        link.read().await.unwrap();
+        link.write(&key.seal(answer).unwrap()).await.unwrap();
+    }
+    link
+}
+
+/// How many chunks the file of these tests has.
+const CHUNKS: u64 = 4000;
+
+/// A transfer of one file, offered and accepted: the receiver's side, the sender's control channel and its lane. `room` is how many
+/// bytes the control connection holds that nobody reads.
+async fn accepted(
+    store: &Arc<Kept>,
+    room: usize,
+) -> (CrocArrival<DuplexStream>, CrocControl<DuplexStream>, Link<DuplexStream>) {
+    let (sender, receiver) = duplex(room);
+    let (dialled, mut lanes) = mpsc::unbounded_channel();
+    let joined = InRoom { link: Link::new(receiver), banner: "9010".to_owned(), seen_as: String::new() };
+    let sending = async {
+        let mut control = secure_sender(Link::new(sender), meeting(b"code"), None).await.unwrap();
+        let lane = admit(lanes.recv().await.unwrap()).await;
+        assert!(matches!(control.receive().await, Ok(Message::Address { .. })));
+        control.send(&Message::Address { address: String::new(), pake: Vec::new() }).await.unwrap();
+        let file =
+            ListEntry { name: "file".to_owned(), size: CHUNKS * CHUNK_LEN as u64, ..ListEntry::default() };
+        let list = CrocList { entries: vec![file], hash: Some(HashKind::Xxhash), ..CrocList::default() };
+        control.send(&Message::Files(list.to_json())).await.unwrap();
+        (control, lane)
+    };
+    let dialled = Dialled(dialled);
+    let (offer, (control, lane)) = tokio::join!(meet(joined, &dialled, meeting(b"code"), "pass123"), sending);
+    (offer.unwrap().accept(store), control, lane)
+}
+
+fn wanted(ranges: Vec<Range<u64>>) -> WantedFile {
+    WantedFile { index: 0, size: CHUNKS * CHUNK_LEN as u64, coding: Coding::Plain, ranges }
+}
+
+/// The first chunk alone.
+fn first_chunk() -> WantedFile {
+    wanted(std::iter::once(0..1).collect())
+}
+
+async fn send_first_chunk(control: &CrocControl<DuplexStream>, lane: &mut Link<DuplexStream>) {
+    let mut sealed = Vec::new();
+    chunks::seal(&control.key(), Coding::Plain, 0, &vec![1; CHUNK_LEN], &mut sealed).unwrap();
+    lane.write(&sealed).await.unwrap();
+}
+
+/// Signs of life on both connections, for ever.
+async fn stay_awake(control: &mut CrocControl<DuplexStream>, lane: &mut Link<DuplexStream>) {
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        control.send(&Message::Unknown).await.unwrap();
+        lane.write(KEEP_ALIVE).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_sends_nothing_of_a_file_is_left_however_awake_it_is() {
+    let store = Arc::<Kept>::default();
+    let (mut arrival, mut control, mut lane) = accepted(&store, 1 << 20).await;
+    let began = Instant::now();
+    let fetched = tokio::select! {
+        fetched = arrival.fetch(first_chunk(), &*store) => fetched,
+        () = stay_awake(&mut control, &mut lane) => unreachable!(),
+    };
+    assert!(matches!(fetched, Err(CrocError::Idle)), "{fetched:?}");
+    assert!((IDLE_LIMIT..IDLE_LIMIT * 2).contains(&began.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_does_not_confirm_a_file_is_left() {
+    let store = Arc::<Kept>::default();
+    let (mut arrival, mut control, mut lane) = accepted(&store, 1 << 20).await;
+    let fetched = tokio::select! {
+        fetched = arrival.fetch(first_chunk(), &*store) => fetched,
+        () = async {
+            assert!(matches!(control.receive().await, Ok(Message::Ready(_))));
+            send_first_chunk(&control, &mut lane).await;
+            stay_awake(&mut control, &mut lane).await;
+        } => unreachable!(),
+    };
+    assert!(matches!(fetched, Err(CrocError::Silence)), "{fetched:?}");
+}
+
+/// The clock of the sender's silence begins anew after a rest: the sender could send nothing while nobody read.
+#[tokio::test(start_paused = true)]
+async fn a_rest_of_this_side_is_no_silence_of_the_sender() {
+    let store = Arc::<Kept>::default();
+    let (mut arrival, mut control, mut lane) = accepted(&store, 1 << 20).await;
+    let sending = async {
+        assert!(matches!(control.receive().await, Ok(Message::Ready(_))));
+        store.rests.store(true, Ordering::Relaxed);
+        sleep(IDLE_LIMIT * 5 / 2).await;
+        store.rests.store(false, Ordering::Relaxed);
+        // Longer than it is until a clock of that length strikes that began with the request.
+        sleep(IDLE_LIMIT * 3 / 4).await;
+        send_first_chunk(&control, &mut lane).await;
+        assert!(matches!(control.receive().await, Ok(Message::CloseSender)));
+        control.send(&Message::CloseRecipient).await.unwrap();
+    };
+    let (fetched, ()) = tokio::join!(arrival.fetch(first_chunk(), &*store), sending);
+    fetched.unwrap();
+}
+
+/// A request with many ranges is longer than what a connection holds.
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_does_not_read_a_request_is_left() {
+    let store = Arc::<Kept>::default();
+    let (mut arrival, _control, _lane) = accepted(&store, 64).await;
+    let every_other = (0..CHUNKS / 2).map(|number| 2 * number..2 * number + 1).collect();
+    let fetched = arrival.fetch(wanted(every_other), &*store).await;
+    assert!(matches!(fetched, Err(CrocError::Idle)), "{fetched:?}");
 }

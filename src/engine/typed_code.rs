@@ -63,7 +63,7 @@ mod tests {
             ("acid acorn acre", "croc's"),
             ("8123-alpha-bravo-charlie", "either's"),
             ("blue-horse-kitchen-door", "either's"),
-            ("acre-acorn-acts-agent", "croc's"),
+            ("acre-acorn-acts-agent", "either's"),
             ("croc 8123-alpha-bravo-charlie", "croc's"),
             ("CROC_SECRET=\"blue-horse-kitchen-door\" croc --relay 192.0.2.7:9009", "croc's"),
             ("https://getcroc.com/?code=acid-acorn-acre", "croc's"),

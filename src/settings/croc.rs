@@ -2,18 +2,8 @@
 
 use serde::Serialize;
 use toml::Table;
-#[cfg(feature = "croc")]
-use zeroize::Zeroizing;
 
-#[cfg(feature = "croc")]
-use super::Settings;
-use super::{SavedRelay, fields::Fields};
-#[cfg(feature = "croc")]
-use crate::{
-    croc::code::{CrocCode, FoundCode},
-    net::{client::RelayChoice, proxy::Proxies},
-    transfer::croc::{CrocRelay, CrocSearch, CrocSend},
-};
+use super::{fields::Fields, saved_relay::SavedRelay};
 use crate::{net::client::RelayAddress, store::Expected};
 
 /// The port of a croc relay, unless its owner has set another one.
@@ -50,51 +40,6 @@ impl CrocSettings {
             }),
             other: fields.rest(),
         }
-    }
-}
-
-#[cfg(feature = "croc")]
-impl Settings {
-    /// Where the other side may be under a code of croc: at `relay`, or else at the user's croc relays, or at the public ones.
-    pub fn croc_search(&self, code: CrocCode, relay: Option<CrocRelay>) -> CrocSearch {
-        let allows_v10 = self.croc.version_10;
-        let own = || self.croc.relays.iter().map(|saved| self.croc_relay(saved.address.clone(), None));
-        let relays: Vec<CrocRelay> = relay.map_or_else(|| own().collect(), |relay| vec![relay]);
-        if relays.is_empty() {
-            return CrocSearch::at_public(code, allows_v10, |address| self.croc_relay(address, None).relay);
-        }
-        CrocSearch::at(code, &relays, allows_v10)
-    }
-
-    /// How a receiver that has croc is waited for under this code: at `relay`, or else at the user's croc relays, or at the public ones.
-    pub fn croc_send(&self, code: CrocCode, relay: Option<CrocRelay>) -> CrocSend {
-        let named = relay.clone().or_else(|| {
-            let saved = self.croc.relays.first()?;
-            Some(self.croc_relay(saved.address.clone(), None))
-        });
-        let needs_password = named.as_ref().is_some_and(CrocRelay::has_own_password);
-        let relay_to_name = named.map(|relay| relay.relay.address);
-        CrocSend { search: self.croc_search(code, relay), relay: relay_to_name, needs_password }
-    }
-
-    /// Where the sender of a code may be that was typed or pasted. `None` if the relay in it is no address.
-    pub fn croc_search_for(&self, found: FoundCode) -> Option<CrocSearch> {
-        let FoundCode { code, relay, relay_password, .. } = found;
-        let relay = match relay {
-            Some(relay) => Some(self.croc_relay(CrocSettings::address(&relay)?, relay_password)),
-            None => None,
-        };
-        Some(self.croc_search(code, relay))
-    }
-
-    /// The croc relay at this address, with this password, or else with the one that is kept for it. A password is shown to no relay but
-    /// the one for which it was given.
-    pub fn croc_relay(&self, address: RelayAddress, password: Option<Zeroizing<String>>) -> CrocRelay {
-        let saved = self.croc.relays.iter().find(|relay| relay.address.is_same(&address));
-        let kept = saved.and_then(|relay| Some(Zeroizing::new(relay.password.as_ref()?.as_str().to_owned())));
-        let proxy = Proxies::new(&self.proxy).for_relay(&address);
-        let relay = RelayChoice { proxy, ..RelayChoice::new(address) };
-        CrocRelay { relay, password: password.or(kept) }
     }
 }
 

@@ -61,12 +61,13 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer::progress", "protocol"),
     ("transfer::meter", ""),
     ("transfer::error", "code net panics platform protocol transfer::show"),
+    ("transfer::croc", "croc net protocol transfer::error"),
     ("transfer::plan", "platform protocol raw_name"),
     ("transfer::file_states", "protocol transfer::plan"),
     ("transfer::offer", "protocol transfer::error transfer::plan"),
     (
         "transfer::notice",
-        "code crypto net protocol transfer::error transfer::file_states transfer::offer transfer::progress",
+        "code crypto net protocol transfer::croc transfer::error transfer::file_states transfer::offer transfer::progress",
     ),
     ("transfer::fingerprint", "platform protocol transfer::plan"),
     ("transfer::source", "WORDS panics platform protocol sync transfer::fingerprint transfer::plan"),
@@ -78,7 +79,7 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "transfer::send",
-        "WORDS crypto net panics protocol sync transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::source",
+        "WORDS croc crypto net panics protocol raw_name sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::source",
     ),
     (
         "transfer::receive",

@@ -45,20 +45,40 @@ targets! { TARGETS,
     tree_hash: 3000,
 }
 
+#[cfg(feature = "croc")]
+targets! { CROC_TARGETS,
+    croc_chunk: 3000,
+    // Some take a key agreement.
+    croc_client: 3000,
+    croc_code: 10_000,
+    croc_frame: 10_000,
+    croc_handshake: 300,
+    croc_list: 10_000,
+    croc_messages: 5000,
+    croc_pake: 300,
+    croc_ranges: 10_000,
+    croc_relay: 500,
+}
+
+#[cfg(not(feature = "croc"))]
+const CROC_TARGETS: &[&str] = &[
+    "croc_chunk",
+    "croc_client",
+    "croc_code",
+    "croc_frame",
+    "croc_handshake",
+    "croc_list",
+    "croc_messages",
+    "croc_pake",
+    "croc_ranges",
+    "croc_relay",
+];
+
 #[cfg(feature = "gui")]
 targets! { WINDOW_TARGETS,
     instance: 10_000,
     uri_list: 10_000,
 }
-
-#[cfg(feature = "croc")]
-targets! { CROC_TARGETS,
-    // Some take a key agreement.
-    croc_client: 3000,
-}
-
-#[cfg(not(feature = "croc"))]
-const CROC_TARGETS: &[&str] = &["croc_client"];
 
 #[cfg(not(feature = "gui"))]
 const WINDOW_TARGETS: &[&str] = &["instance", "uri_list"];

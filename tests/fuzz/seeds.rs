@@ -23,7 +23,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Seed> {
-    [network(), peers(), offers(), texts(), files(), desktop(), crocs()].concat()
+    [network(), peers(), offers(), texts(), files(), desktop(), crocs(), croc_peers()].concat()
 }
 
 fn network() -> Vec<Seed> {
@@ -239,6 +239,121 @@ fn offers() -> Vec<Seed> {
         ("tree_hash", "backwards", [&[39, 0][..], &(0..40).rev().collect::<Vec<u8>>()].concat()),
     ];
     seeds.extend(names.map(|(name, text)| ("names", name, text.as_bytes().to_vec())));
+    seeds
+}
+
+#[cfg(not(feature = "croc"))]
+fn croc_peers() -> Vec<Seed> {
+    Vec::new()
+}
+
+/// A question and an answer of croc's key exchange over p256, as far as they are read.
+#[cfg(feature = "croc")]
+const PAKE: [&str; 2] = [
+    r#"{"Role":0,"Xᵤ":82485295943025638528575497232044638747577828331433727908582028481249783334660,"Xᵥ":109178262122709344473445817776912190285412631988058359859823355608104734631581,"Yᵤ":null,"Yᵥ":null,"P":null}"#,
+    r#"{"Role":1,"Xᵤ":1,"Xᵥ":2,"Yᵤ":53239331987804511771316662971896869523828877277788126819257697498096954938206,"Yᵥ":46966144410653806264068858398530044253525139726366355808296253071513750629288}"#,
+];
+
+#[cfg(feature = "croc")]
+fn croc_peers() -> Vec<Seed> {
+    use caiman::croc::{channel::deflate, frame::encode, message::Message};
+
+    let [question, answer] = PAKE.map(|message| message.as_bytes().to_vec());
+    let pake = |version, pake: &[u8], extra: &[u8]| {
+        let message = Message::Pake { version, pake: pake.to_vec(), extra: extra.to_vec() };
+        encode(&deflate(&message.to_json()))
+    };
+    let confirm = encode(&deflate(&Message::Confirm { version: 2, proof: vec![5; 32] }.to_json()));
+    let frames = [encode(b"one"), encode(&[1]), encode(b""), encode(&[7; 300])].concat();
+    let chunk = [&65_536_u64.to_le_bytes()[..], b"hello world\n"].concat();
+    let zeros = vec![0; 8 + 32_768];
+    let numbers =
+        |numbers: &[u64]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+    let welcome = b"9010,9011,9012,9013|||127.0.0.1:5";
+    let relay = |welcome: &[u8], last: &[u8]| [&[1, welcome.len() as u8][..], welcome, last].concat();
+    let mut seeds = vec![
+        ("croc_frame", "four", [&[2, 3], &frames[..]].concat()),
+        ("croc_frame", "too-long", [&[1, 0], &frames[..]].concat()),
+        ("croc_frame", "cut", [&[3, 255], &frames[..40]].concat()),
+        ("croc_pake", "question", [&[1], &question[..]].concat()),
+        ("croc_pake", "answer", [&[1], &answer[..]].concat()),
+        ("croc_pake", "other-curve", [&[2], &question[..]].concat()),
+        ("croc_handshake", "croc-10", [&[0], &pake(0, &answer, &[7; 8])[..]].concat()),
+        ("croc_handshake", "croc-11", [&[0], &pake(2, &answer, &[7; 32])[..], &confirm[..]].concat()),
+        (
+            "croc_handshake",
+            "receiver",
+            [&[1], &encode(b"handshake")[..], &pake(2, &question, b"p256")[..], &confirm[..]].concat(),
+        ),
+        ("croc_chunk", "plain", chunk.clone()),
+        ("croc_chunk", "deflated", deflate(&chunk)),
+        ("croc_chunk", "zeros", deflate(&zeros)),
+        ("croc_chunk", "bomb", deflate(&vec![0; 8 + 32_768 + 100_000])),
+        ("croc_ranges", "some", numbers(&[200_000, 32_768, 2, 163_840, 1])),
+        ("croc_ranges", "backwards", numbers(&[200_000, 65_536, 1, 0, 1])),
+        ("croc_ranges", "huge", numbers(&[1 << 33, 0, u64::MAX, 1 << 40, 1])),
+        ("croc_relay", "admitted", relay(welcome, b"ok")),
+        ("croc_relay", "full", relay(welcome, b"room full")),
+        ("croc_relay", "bad-password", relay(b"bad password", b"")),
+        ("croc_relay", "a-stranger", [&[0], &encode(&answer)[..], &frames[..]].concat()),
+    ];
+    seeds.extend(croc_texts());
+    seeds
+}
+
+#[cfg(feature = "croc")]
+fn croc_texts() -> Vec<Seed> {
+    use caiman::croc::{
+        channel::deflate,
+        hashes::HashKind,
+        manifest::{CrocList, ListEntry},
+        message::{Message, Request},
+    };
+
+    let entry = |folder: &str, name: &str, size| ListEntry {
+        folder: folder.to_owned(),
+        name: name.to_owned(),
+        size,
+        hash: vec![1; 8],
+        mode: Some(0o755),
+        ..ListEntry::default()
+    };
+    let link = ListEntry { target: Some("../b".to_owned()), ..entry("a/", "l", 0) };
+    let list = CrocList {
+        entries: vec![entry("./", "b", 5), entry("a/deep/", "x.tar.gz", 3 * MIB + 1), link],
+        empty_folders: vec!["a/empty/".to_owned()],
+        hash: Some(HashKind::Imohash),
+        reconnect_room: Some("0a".repeat(32)),
+        has_per_file_compression: true,
+        ..CrocList::default()
+    };
+    let out = CrocList { entries: vec![entry("../", "..\\x", 5), entry("C:/", "y", 1)], ..list.clone() };
+    let twice = CrocList { entries: vec![entry("./", "a", 5), entry("a/", "b", 1)], ..list.clone() };
+    let request = Request { ranges: vec![32_768, 32_768, 2, 163_840, 1], index: 1, ..Request::default() };
+    let [ready, files] =
+        [Message::Ready(request), Message::Files(list.to_json())].map(|message| message.to_json());
+    let of_time = br#"{"FilesToTransfer":[{"n":"a","m":"2026-08-22T10:11:12.5+02:00","md":134218239}],"SendingText":true}"#;
+    let mut seeds = vec![
+        ("croc_list", "tree", list.to_json()),
+        ("croc_list", "leads-out", out.to_json()),
+        ("croc_list", "contradiction", twice.to_json()),
+        ("croc_list", "time", of_time.to_vec()),
+        ("croc_messages", "ready-deflated", deflate(&ready)),
+        ("croc_messages", "ready", ready),
+        ("croc_messages", "files", files),
+        ("croc_messages", "error", Message::Error("refusing files".to_owned()).to_json()),
+        ("croc_messages", "unknown", br#"{"t":"later","x":[1,{"y":null}],"f":["a"]}"#.to_vec()),
+    ];
+    let codes = [
+        ("listed", "acid-acorn-acre"),
+        ("yo-yo", "yo-yo-acid-acorn"),
+        ("croc-10", "8123-alpha-bravo-charlie"),
+        ("four", "alpha-bravo-charlie-delta"),
+        ("command", "$ CROC_SECRET=\"my-own-code\" croc --relay=relay.example:9009 --pass='x y' --yes"),
+        ("arguments", "./croc.exe --relay 10.0.0.1:9009 --pass hunter2 acid acorn acre"),
+        ("link", "https://www.getcroc.com/?code=acid-acorn-acre"),
+    ];
+    seeds.extend(codes.map(|(name, text)| ("croc_code", name, text.as_bytes().to_vec())));
     seeds
 }
 

@@ -20,9 +20,15 @@ mod conflicts;
 #[cfg(all(feature = "croc", target_os = "linux"))]
 mod croc_lan;
 #[cfg(feature = "croc")]
+mod croc_receive;
+#[cfg(feature = "croc")]
 mod croc_relay;
+#[cfg(feature = "croc")]
+mod croc_send;
 mod direct;
 mod hostile_blocks;
+#[cfg(feature = "croc")]
+mod hostile_croc;
 mod hostile_invitations;
 mod hostile_receiver;
 mod hostile_return;

@@ -131,6 +131,12 @@ impl Party {
         self.begin(|id| Command::Receive(id, Box::new(order)))
     }
 
+    /// Receives from a sender that has croc.
+    #[cfg(feature = "croc")]
+    pub fn receive_croc(&self, order: caiman::engine::CrocReceiveOrder) -> Transfer {
+        self.begin(|id| Command::ReceiveCroc(id, Box::new(order)))
+    }
+
     /// Tests a relay.
     pub async fn check(&self, relay: RelayChoice) -> Result<RelayCheck, RelayClientError> {
         let mut checking = self.begin(|id| Command::Check(id, relay));
@@ -342,6 +348,16 @@ impl Transfer {
             paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
         names.sort();
         names
+    }
+
+    /// Whether it has ended, as far as events were taken in.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// The end, which has come.
+    pub fn into_end(self) -> Result<Report, TransferError> {
+        self.ended.expect("the transfer has ended")
     }
 
     /// Takes in the next event.

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "the tests of the window use a part of it")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[cfg(feature = "croc")]
+pub mod croc;
 pub mod cutter;
 pub mod encounter;
 pub mod engine;

@@ -50,12 +50,11 @@ impl ForCroc {
         }
     }
 
-    /// What the receiver types on a terminal.
-    pub(in crate::app) fn command(&self) -> Option<String> {
-        let code = self.code.as_ref()?.as_str();
-        let relay = self.relay.as_ref().map(|relay| format!("--relay {relay} ")).unwrap_or_default();
-        let password = if self.needs_password { "--pass … " } else { "" };
-        Some(format!("croc {relay}{password}{code}"))
+    /// What the receiver types on a terminal, before croc asks for the code.
+    pub(in crate::app) fn command(&self) -> String {
+        let relay = self.relay.as_ref().map(|relay| format!(" --relay {relay}")).unwrap_or_default();
+        let password = if self.needs_password { " --pass …" } else { "" };
+        format!("croc{relay}{password}")
     }
 
     /// Whether receivers can come with the code.

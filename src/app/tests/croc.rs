@@ -40,7 +40,7 @@ fn a_file_goes_from_window_to_window_under_a_code_of_croc() {
     sender.until_card("the code for croc", |card| card.for_croc.code.is_some());
     let code = sender.card().for_croc.code.as_ref().unwrap().as_str().to_owned();
     assert!(sender.shows(&code) && sender.shows(&sender.say("croc-weaker")), "{:#?}", sender.texts());
-    assert!(sender.shows(&format!("croc --relay {} {code}", relay.croc_address)), "{:#?}", sender.texts());
+    assert!(sender.shows(&format!("croc --relay {}", relay.croc_address)), "{:#?}", sender.texts());
     sender.click_key("copy-croc-code");
     assert_eq!(sender.copied, [code.as_str()]);
 
@@ -121,7 +121,7 @@ fn what_croc_does_not_take_and_wrong_codes_are_told() {
     let names = std::iter::once(link).chain((0..9).map(name)).collect();
     screen.notice(id, Notice::Croc(CrocNews::Names(names)));
     screen.notice(id, Notice::Croc(CrocNews::Code { code, relay: None, needs_password: false }));
-    assert!(screen.shows("acid-acorn-acre") && screen.shows("croc acid-acorn-acre"));
+    assert!(screen.shows("acid-acorn-acre"));
     assert!(screen.shows("0_ a") && screen.shows("up") && !screen.shows("8_ a"), "{:#?}", screen.texts());
     screen.notice(id, Notice::Croc(CrocNews::WrongTry { tries_left: 1 }));
     let warning = screen.words().tell("croc-wrong-try", &[("left", 1.into())]);

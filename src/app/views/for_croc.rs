@@ -65,12 +65,9 @@ pub(super) fn croc_code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if copies {
         view.act(Action::Copy(card.id, Copied::CrocCode));
     }
-    let how = match (for_croc.command(), &for_croc.relay) {
-        (Some(command), Some(_)) => {
-            view.words.tell("croc-how-own", &[("command", Shown(&command).to_string().into())])
-        }
-        (command, _) => view.words.tell("croc-how", &[("command", command.unwrap_or_default().into())]),
-    };
+    let key = if for_croc.relay.is_some() { "croc-how-own" } else { "croc-how" };
+    let command = Shown(&for_croc.command()).to_string();
+    let how = view.words.tell(key, &[("command", command.into())]);
     small(ui, &how);
     small(ui, &view.say("croc-weaker"));
 }

@@ -14,7 +14,7 @@
 mod asking;
 mod blocks;
 mod fetching;
-mod list;
+pub(crate) mod list;
 pub(crate) mod meeting;
 
 use std::sync::Arc;
@@ -191,8 +191,7 @@ async fn meet_sender(
     if list.hash.is_none() {
         return Err(Misbehaviour::Croc("a kind of hash that isn't known here").into());
     }
-    let listed = listed(&list)?;
-    Ok((list, listed))
+    spawn_blocking(move || listed(&list).map(|listed| (list, listed))).await.map_err(TransferError::from)
 }
 
 /// Meets the sender where it was found, or nearer. Returns its offer, and where the two have met.

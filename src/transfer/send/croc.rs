@@ -233,14 +233,15 @@ async fn prepare(
         *offered = Some(listing.take());
     }
     let again = offered.as_ref().and_then(Offered::again);
-    let Offered { manifest, content } = again.ok_or_else(only_once)?;
+    let offered = again.ok_or_else(only_once)?;
     let stop = CancellationToken::new();
     let _stops = stop.clone().drop_guard();
     let mut hashing = spawn_blocking(move || {
-        let hashed = hash_all(listed(&manifest), &manifest, &content, &stop);
-        (manifest, content, hashed)
+        let Offered { manifest, content } = &offered;
+        let hashed = hash_all(listed(manifest), manifest, content, &stop);
+        (offered, hashed)
     });
-    let (manifest, content, hashed) = tokio::select! {
+    let (Offered { manifest, content }, hashed) = tokio::select! {
         hashed = &mut hashing => hashed,
         never = listing.refuse(context) => match never {},
     };

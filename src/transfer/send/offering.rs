@@ -22,7 +22,7 @@ use super::{
     inquiry::Inquiry,
     lane_pool::SendLanePool,
     options::{SendOptions, SenderInput},
-    reception::{Newcomer, Reception},
+    reception::{Newcomer, SendReception},
     session::{Sending, Workload},
     thumbnails::ThumbnailRequests,
 };
@@ -98,7 +98,7 @@ pub(super) async fn offer_under(
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
-    let waiting = Reception {
+    let waiting = SendReception {
         caiman: waiting,
         #[cfg(feature = "croc")]
         croc: options.croc.clone().map(|croc| CrocWait::new(croc, listing.manifests(), context)),
@@ -114,13 +114,12 @@ pub(super) async fn offer_under(
             Newcomer::Caiman(meeting, place) => (*meeting, place),
             #[cfg(feature = "croc")]
             Newcomer::Croc(guest) => {
-                match offering.serve_croc(*guest, &options, pause.clone(), context).await? {
-                    Some(report) => return Ok(report),
-                    None => {
-                        offering.look_again();
-                        continue;
-                    }
+                let served = offering.serve_croc(*guest, &options, pause.clone(), context);
+                if let Some(report) = served.await? {
+                    return Ok(report);
                 }
+                offering.look_again();
+                continue;
             }
         };
         let venue = meeting.venue.clone();
@@ -150,7 +149,7 @@ pub(crate) struct Offering<'a> {
     /// What the listing has come to for the receiver that has come.
     pub(crate) offered: Option<Offered>,
     /// Where other receivers are waited for, if the first is lost before it has answered.
-    pub(crate) waiting: Option<Reception<'a>>,
+    pub(crate) waiting: Option<SendReception<'a>>,
 }
 
 /// What a session with a receiver has come to.
@@ -246,7 +245,7 @@ impl Offering<'_> {
     ) -> Result<Served, TransferError> {
         let loss = control.loss();
         let Self { listing, offered, waiting } = self;
-        let waits_again = waiting.as_ref().is_some_and(Reception::may_wait_again);
+        let waits_again = waiting.as_ref().is_some_and(SendReception::may_wait_again);
         let acceptance = tokio::select! {
             asked = ask(control, options, listing, offered, context) => match asked {
                 Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
@@ -305,7 +304,7 @@ async fn ask(
 
 /// Once the receiver has been lost for a while, waits for another one beside it. Whichever of them is there first is served.
 async fn another(
-    waiting: &mut Option<Reception<'_>>,
+    waiting: &mut Option<SendReception<'_>>,
     mut loss: watch::Receiver<Option<Instant>>,
     context: &Context,
 ) -> Result<Newcomer, TransferError> {

@@ -12,7 +12,7 @@ use crate::transfer::{
 };
 
 /// The waits of one send.
-pub(crate) struct Reception<'a> {
+pub(crate) struct SendReception<'a> {
     pub(super) caiman: WaitingSender<'a>,
     #[cfg(feature = "croc")]
     pub(super) croc: Option<CrocWait>,
@@ -27,7 +27,7 @@ pub(crate) enum Newcomer {
     Croc(Box<CrocGuest>),
 }
 
-impl Reception<'_> {
+impl SendReception<'_> {
     /// Waits for the first receiver that proves a code. The other wait has ended then.
     ///
     /// # Errors

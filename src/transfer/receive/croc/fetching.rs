@@ -17,7 +17,7 @@ use super::blocks::BlockStore;
 use crate::{
     croc::{
         chunks::{self, CHUNK_LEN},
-        hashes::HashKind,
+        hashes::{HashKind, Hasher},
         manifest::{CrocList, ListEntry},
         receive::{CrocArrival, WantedFile},
     },
@@ -80,6 +80,9 @@ impl Fetching<'_> {
         let plan = &accepted.plan;
         let is_packed = matches!(plan.block(plan.blocks_of(entry).start), Some(Block::Pack(_)));
         let whole = || std::iter::once(0..chunks::count(listed.size)).collect::<Vec<_>>();
+        if !is_packed && !self.can_check() {
+            return Err(cannot_check());
+        }
         for attempt in 0..MAX_TRIES {
             let ranges = match attempt {
                 0 if is_packed && self.pack_is_good(plan.blocks_of(entry).start).await? => return Ok(()),
@@ -101,6 +104,12 @@ impl Fetching<'_> {
             self.store.forget_parts();
         }
         Err(TransferError::Damaged { path: self.keeper.path_of(entry) })
+    }
+
+    /// Whether a large file can be checked where it goes.
+    fn can_check(&self) -> bool {
+        matches!(self.keeper.accepted.destination, Destination::Folder(..))
+            || Hasher::new(self.hash).is_some()
     }
 
     /// Whether a file has the hash that the sender announced.
@@ -296,8 +305,9 @@ impl<'a> Keeper<'a> {
     }
 
     fn note_stored(&mut self, block: u64, bytes: u32) {
-        self.unreported.push(block);
+        // A file that is fetched once more has its blocks in the journal, which would soon be longer than any that is read.
         if lock(&self.held).insert(block) {
+            self.unreported.push(block);
             self.bytes += u64::from(bytes);
             self.files.note(&self.accepted.plan, block);
         }

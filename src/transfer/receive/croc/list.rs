@@ -22,16 +22,16 @@ use crate::{
 };
 
 /// A list as an offer.
-pub(super) struct CrocListed {
-    pub(super) manifest: Arc<Manifest>,
+pub(crate) struct CrocListed {
+    pub(crate) manifest: Arc<Manifest>,
     /// The files of the offer, each as its entry and as its index in the list, in the list's order.
-    pub(super) files: Vec<(u32, usize)>,
+    pub(crate) files: Vec<(u32, usize)>,
     /// Links that are not offered, and why.
     pub(super) left_out: Vec<(String, PathError)>,
 }
 
 /// Makes an offer of a list.
-pub(super) fn listed(list: &CrocList) -> Result<CrocListed, Misbehaviour> {
+pub(crate) fn listed(list: &CrocList) -> Result<CrocListed, Misbehaviour> {
     let is_text = list.is_text
         && list.empty_folders.is_empty()
         && matches!(list.entries.as_slice(), [one] if one.target.is_none() && one.size <= MAX_TEXT_BYTES);
@@ -90,12 +90,18 @@ impl Building {
 
     /// Adds the folders on the way to a path, one inside the other, as far as they are not there yet.
     fn folders(&mut self, names: &[&str]) -> Result<(), Misbehaviour> {
-        for depth in 1..=names.len() {
+        // From the innermost one outwards: what is there already was looked at before, whatever is below it.
+        let mut missing = Vec::new();
+        for depth in (1..=names.len()).rev() {
             let path = path(&names[..depth])?;
-            if !self.builder.contains(&path) {
-                let kind = EntryKind::Folder { modified: None, permissions: None };
-                self.builder.push_entry(Entry { path, kind })?;
+            if self.builder.contains(&path) {
+                break;
             }
+            missing.push(path);
+        }
+        for path in missing.into_iter().rev() {
+            let kind = EntryKind::Folder { modified: None, permissions: None };
+            self.builder.push_entry(Entry { path, kind })?;
         }
         Ok(())
     }
@@ -188,6 +194,15 @@ mod tests {
         }
         assert!(offer(vec![], &["a/../../b/"]).is_err());
         assert!(offer(vec![file("./", "a", 1)], &["a/"]).is_ok(), "the file stays what it is");
+        assert!(offer(vec![file("./", "a: b.txt", 1)], &[]).is_ok(), "that is no drive");
+    }
+
+    /// Catches a look at each of the folders for each of the files.
+    #[test]
+    fn many_files_deep_down_cost_no_more_than_elsewhere() {
+        let deep = "d/".repeat(250);
+        let files = (0..20_000).map(|number| file(&deep, &number.to_string(), 1)).collect();
+        assert_eq!(offer(files, &[&deep]).unwrap().manifest.entries().len(), 250 + 20_000);
     }
 
     /// croc 10 sends links wherever they lead.

@@ -16,7 +16,10 @@ use crate::{
         feed::ChunkSource,
         hashes::{HashKind, Hasher},
     },
-    protocol::{manifest::Manifest, peer::Withdrawal},
+    protocol::{
+        manifest::{Entry, Manifest},
+        peer::Withdrawal,
+    },
     sync::lock,
     transfer::{lanes::throttle::Throttle, source::outgoing::Content},
 };
@@ -77,7 +80,7 @@ pub(super) fn hash_all(
     let mut buffer = vec![0; READ];
     for (mut listed, index) in listing.list.entries.drain(..).zip(listing.entries.drain(..)) {
         if listed.target.is_none() {
-            let size = manifest.entries().get(index as usize).map_or(0, |entry| entry.size());
+            let size = manifest.entries().get(index as usize).map_or(0, Entry::size);
             match hash(content, index, size, &mut buffer, stop)? {
                 Ok(hash) => listed.hash = hash,
                 Err(why) => {
