@@ -121,6 +121,13 @@ pub const fn plaintext_offset() -> usize {
     NONCE_LEN
 }
 
+/// Bytes that nobody can foretell.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ChannelError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| ChannelError::NoRandomness)?;
+    Ok(bytes)
+}
+
 /// Compresses to raw DEFLATE.
 pub fn deflate(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, LEVEL)

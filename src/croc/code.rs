@@ -139,6 +139,17 @@ impl CrocCode {
     }
 }
 
+/// What both sides know before they talk.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeMeeting<'a> {
+    /// The room in which they are.
+    pub room: &'a str,
+    /// The password that the code has in this room.
+    pub password: &'a [u8],
+    /// Whether a croc 10 is taken as well.
+    pub allows_v10: bool,
+}
+
 impl fmt::Debug for CrocCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CrocCode(..)")

@@ -10,8 +10,7 @@ use tokio::time::timeout;
 
 use super::{
     channel::{
-        ChannelError, CrocTranscript, MAX_MESSAGE, Purpose, SALT_LEN, SHORT_SALT_LEN, TrafficKey, deflate,
-        inflate,
+        CrocTranscript, MAX_MESSAGE, Purpose, SALT_LEN, SHORT_SALT_LEN, TrafficKey, deflate, inflate, random,
     },
     code::Version,
     error::CrocError,
@@ -21,6 +20,8 @@ use super::{
     pake::{self, CurveName, Initiator, PakeError},
     probe::{self, ProbeQuestion, SenderAddresses},
 };
+
+pub use super::code::CodeMeeting;
 
 /// The receiver's first word.
 const HANDSHAKE: &[u8] = b"handshake";
@@ -34,17 +35,6 @@ const HASTY: Duration = Duration::from_millis(20);
 const MAX_PROBES: usize = 8;
 /// The longest message that is neither a list nor a request, after inflating.
 const MAX_SHORT: usize = MAX_EARLY_PAYLOAD;
-
-/// What both sides know before they talk.
-#[derive(Debug, Clone, Copy)]
-pub struct CodeMeeting<'a> {
-    /// The room in which they are.
-    pub room: &'a str,
-    /// The password that the code has in this room.
-    pub password: &'a [u8],
-    /// Whether a croc 10 is taken as well.
-    pub allows_v10: bool,
-}
 
 /// The control channel, once it is sealed.
 pub struct CrocControl<S> {
@@ -251,10 +241,4 @@ async fn send_plain<S: FrameStream>(link: &mut Link<S>, message: &Message) -> Re
 async fn receive_plain<S: FrameStream>(link: &mut Link<S>) -> Result<Message, CrocError> {
     let frame = timeout(STEP_LIMIT, link.read_awake()).await.map_err(|_| CrocError::Silence)??;
     Ok(Message::from_json(&inflate(frame, MAX_EARLY_PAYLOAD)?)?)
-}
-
-pub(super) fn random<const N: usize>() -> Result<[u8; N], CrocError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| ChannelError::NoRandomness)?;
-    Ok(bytes)
 }

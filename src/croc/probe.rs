@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    channel::{CrocTranscript, Purpose, SALT_LEN, TrafficKey},
-    control::{CodeMeeting, random},
+    channel::{CrocTranscript, Purpose, SALT_LEN, TrafficKey, random},
+    code::CodeMeeting,
     error::CrocError,
     link::{FrameStream, Link, Unanswered},
     message::{VERSION, base64, from_json, list, to_json},

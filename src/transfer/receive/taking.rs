@@ -96,7 +96,7 @@ pub(crate) async fn receive(
             let sender = sender.expect("a croc is found only where one is looked for");
             let ReceiveOptions { output, unfinished, active, .. } = options;
             let request = CrocRequest { sender, output, unfinished, active };
-            return Box::pin(receive_found(found, request, input, context)).await;
+            return Box::pin(receive_found(*found, request, input, context)).await;
         }
     };
     let venue = meeting.venue.clone();

@@ -151,7 +151,7 @@ pub(in crate::transfer::receive) enum Either<M> {
     /// A Caiman.
     Caiman(M),
     /// A croc.
-    Croc(FoundSender),
+    Croc(Box<FoundSender>),
 }
 
 /// Looks for a sender in both ways, since it isn't known whose code it is. Looking costs no try. Caiman's own way has a head start, so
@@ -167,12 +167,12 @@ pub(in crate::transfer::receive) async fn either<M>(
     tokio::pin!(caiman, croc);
     tokio::select! {
         met = &mut caiman => match met {
-            Err(error) => Ok(Either::Croc(croc.await.map_err(|_| error)?)),
+            Err(error) => Ok(Either::Croc(Box::new(croc.await.map_err(|_| error)?))),
             Ok(met) => Ok(Either::Caiman(met)),
         },
         found = &mut croc => match found {
             Err(_) => Ok(Either::Caiman(caiman.await?)),
-            Ok(found) => Ok(Either::Croc(found)),
+            Ok(found) => Ok(Either::Croc(Box::new(found))),
         },
     }
 }
@@ -284,10 +284,9 @@ pub(super) async fn shorten(
     let asked = ask(&mut found.joined.link, lookout.meeting(&room, &found.place)).await;
     let addresses = match asked {
         Ok(Some(addresses)) => addresses,
-        Ok(None) => return Ok(found),
         Err(error @ CrocError::WrongCode) => return Err(failed(error)),
-        // What comes next fails as well, and says so.
-        Err(_) => return Ok(found),
+        // Where the connection is lost, what comes next fails as well, and says so.
+        Ok(None) | Err(_) => return Ok(found),
     };
     let mut visits = JoinSet::new();
     for address in near(&addresses) {
