@@ -62,6 +62,17 @@ pub(super) fn search(
     Ok(search)
 }
 
+/// Where the sender of a code may be that is Caiman's or croc's; `None` if it is Caiman's after all, because the user names a server, or
+/// if the user allows none of croc's ways.
+pub(super) fn also_search(
+    found: FoundCode,
+    args: &CrocArgs,
+    (common, settings): (&CommonArgs, &Settings),
+) -> Option<CrocSearch> {
+    let is_caimans = common.server.is_some();
+    search(found, args, (common, settings)).ok().filter(|_| !is_caimans)
+}
+
 /// What is ordered of the engine for a receiver that has croc; `None` if the user wants none.
 ///
 /// # Errors

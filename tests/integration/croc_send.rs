@@ -23,8 +23,9 @@ use caiman::{
         pake::{CurveName, Initiator},
     },
     engine::{
-        Answer, Choices, CodeChoice, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder, CrocRelay,
-        CrocSearch, CrocSend, Notice, Output, Payload, Phase, RelayChoice, ReceiveOrder, Report, SendOrder, TransferError,
+        Answer, Choices, CodeChoice, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder,
+        CrocRelay, CrocSearch, CrocSend, Notice, Output, Payload, Phase, ReceiveOrder, RelayChoice, Report,
+        SendOrder, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -716,9 +717,8 @@ async fn the_command_shows_both_codes() {
     let shown = tokio::task::spawn_blocking(move || {
         let code = sending
             .says("the code for croc", |line| Some(line.strip_prefix("Code for croc:")?.trim().to_owned()));
-        let command = sending.says("the command", |line| {
-            line.trim().starts_with("croc ").then(|| line.trim().to_owned())
-        });
+        let command = sending
+            .says("the command", |line| line.trim().starts_with("croc ").then(|| line.trim().to_owned()));
         (code, command, sending)
     });
     let (code, command, sending) = within("the command", shown).await.unwrap();

@@ -90,7 +90,7 @@ pub(crate) async fn receive(
             let search = search.expect("a croc is found only where one is looked for");
             let ReceiveOptions { output, unfinished, active, .. } = options;
             let request = CrocRequest { search, output, unfinished, active };
-            return Box::pin(receive_found(found, request, input, context)).await;
+            return Box::pin(receive_found(*found, request, input, context)).await;
         }
     };
     let venue = meeting.venue.clone();

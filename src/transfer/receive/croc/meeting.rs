@@ -35,7 +35,7 @@ pub(in crate::transfer::receive) enum Either<M> {
     /// A Caiman.
     Caiman(M),
     /// A croc.
-    Croc(FoundSender),
+    Croc(Box<FoundSender>),
 }
 
 /// Looks for a sender in both ways, since it isn't known whose code it is. Looking costs no try. Caiman's own way has a head start, so
@@ -51,12 +51,12 @@ pub(in crate::transfer::receive) async fn either<M>(
     tokio::pin!(caiman, croc);
     tokio::select! {
         met = &mut caiman => match met {
-            Err(error) => Ok(Either::Croc(croc.await.map_err(|_| error)?)),
+            Err(error) => Ok(Either::Croc(Box::new(croc.await.map_err(|_| error)?))),
             Ok(met) => Ok(Either::Caiman(met)),
         },
         found = &mut croc => match found {
             Err(_) => Ok(Either::Caiman(caiman.await?)),
-            Ok(found) => Ok(Either::Croc(found)),
+            Ok(found) => Ok(Either::Croc(Box::new(found))),
         },
     }
 }
