@@ -211,10 +211,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    if !engine::has_network() {
-        let message = "this computer has no network, so only a sender on this same computer can be found";
-        reporter.say(&sentence(message), "warning", json!({ "message": message }));
-    }
+    warn_without_network(&reporter);
     let order = orders(&common, internet.clone(), server::told_name(&common, &settings));
     let (code, folder) = match (invite, folder) {
         (Some(invite), folder) => (invite.into_parts().0, folder),
@@ -236,6 +233,13 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     });
     let policy = Policy::Receive(policy);
     run(reporter, (policy, None), again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+}
+
+fn warn_without_network(reporter: &Reporter) {
+    if !engine::has_network() {
+        let message = "this computer has no network, so only a sender on this same computer can be found";
+        reporter.say(&sentence(message), "warning", json!({ "message": message }));
+    }
 }
 
 #[cfg(feature = "croc")]
