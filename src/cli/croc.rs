@@ -4,7 +4,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    args::{CrocArgs, CrocSendArgs},
+    args::{CommonArgs, CrocArgs, CrocSendArgs},
     report::Reporter,
 };
 use crate::{
@@ -49,6 +49,16 @@ pub(super) fn search(found: FoundCode, args: &CrocArgs, settings: &Settings) -> 
         settings.croc_relay(address, password)
     });
     Ok(settings.croc_search(found.code, relay))
+}
+
+/// Where the sender of a code may be that is Caiman's or croc's; `None` if it is Caiman's after all, because the user names a server.
+pub(super) fn also_search(
+    found: FoundCode,
+    args: &CrocArgs,
+    (common, settings): (&CommonArgs, &Settings),
+) -> Option<CrocSearch> {
+    let is_caimans = common.server.is_some();
+    search(found, args, settings).ok().filter(|_| !is_caimans)
 }
 
 /// What is ordered of the engine for a receiver that has croc; `None` if the user wants none.

@@ -22,7 +22,7 @@ use super::{
     transfer::Policy,
 };
 #[cfg(feature = "croc")]
-use crate::engine::CrocReceiveOrder;
+use crate::engine::{CrocReceiveOrder, CrocSearch};
 use crate::{
     code::{self, CodeError, CodePhrase},
     engine::{
@@ -182,25 +182,17 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Some(TypedCode::Caiman(invite)) => Some(invite),
         #[cfg(feature = "croc")]
         Some(TypedCode::Either(invite, found)) => {
-            // A server that the user names, or a password that the two have agreed on for Caiman, says whose code it is.
-            also_croc = croc::search(found, &croc_args, &settings).ok().filter(|_| common.server.is_none());
+            also_croc = croc::also_search(found, &croc_args, (&common, &settings));
             Some(invite)
         }
         #[cfg(feature = "croc")]
         Some(TypedCode::Croc(found)) => {
-            let remembers = "a sender that has croc can't be remembered; leave out --remember";
-            let search = match croc::search(found, &croc_args, &settings) {
-                Ok(_) if policy.remember.is_some() => Err(remembers.to_owned()),
-                search => search,
-            };
-            let search = match search {
-                Ok(search) => search,
+            let search =
+                croc::search(found, &croc_args, &settings).map(|search| (search, common.path.into()));
+            let order = match search.and_then(|sender| croc_order(sender, &policy, folder)) {
+                Ok(order) => Box::new(order),
                 Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
             };
-            let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
-            let unfinished = Registry::at(Store::unfinished_folder());
-            let path_mode = PathMode::from(common.path);
-            let order = Box::new(CrocReceiveOrder { search, path_mode, output, unfinished });
             let policy = (Policy::Receive(policy), None);
             return run(reporter, policy, None, interrupts, |id| Command::ReceiveCroc(id, order)).await;
         }
@@ -220,10 +212,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    if !engine::has_network() {
-        let message = "this computer has no network, so only a sender on this same computer can be found";
-        reporter.say(&sentence(message), "warning", json!({ "message": message }));
-    }
+    warn_without_network(&reporter);
     let order = orders(&common, internet.clone(), server::told_name(&common, &settings));
     let (code, folder) = match (invite, folder) {
         (Some(invite), folder) => (invite.into_parts().0, folder),
@@ -245,6 +234,26 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     });
     let policy = Policy::Receive(policy);
     run(reporter, (policy, None), again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+}
+
+fn warn_without_network(reporter: &Reporter) {
+    if !engine::has_network() {
+        let message = "this computer has no network, so only a sender on this same computer can be found";
+        reporter.say(&sentence(message), "warning", json!({ "message": message }));
+    }
+}
+
+#[cfg(feature = "croc")]
+fn croc_order(
+    (search, path_mode): (CrocSearch, PathMode),
+    policy: &ReceivePolicy,
+    folder: Option<PathBuf>,
+) -> Result<CrocReceiveOrder, String> {
+    if policy.remember.is_some() {
+        return Err("a sender that has croc can't be remembered; leave out --remember".to_owned());
+    }
+    let output = folder.map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
+    Ok(CrocReceiveOrder { search, path_mode, output, unfinished: Registry::at(Store::unfinished_folder()) })
 }
 
 fn nobody_to_ask() -> TransferError {

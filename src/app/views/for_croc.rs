@@ -46,7 +46,7 @@ pub(super) fn croc_code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let width = ui.fonts_mut(|fonts| fonts.layout_no_wrap(code.clone(), font.clone(), ink)).size().x;
     let (copy, copied) = (view.say("copy-croc-code"), view.say("copied"));
     let is_copied = card.has_copied(Copied::CrocCode, view.now);
-    let mut copies = false;
+    let mut wants_copy = false;
     // Code and button together stand in the middle.
     let room = vec2(width + ui.spacing().item_spacing.x + theme::CONTROL_HEIGHT, theme::CONTROL_HEIGHT);
     let (_, place) = ui.allocate_space(vec2(ui.available_width(), room.y));
@@ -60,9 +60,9 @@ pub(super) fn croc_code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let label = ui.add(Label::new(text).selectable(true).extend());
         label.widget_info(|| WidgetInfo::labeled(Role::Label, true, &code));
         let (sign, name) = if is_copied { (Icon::Check, &copied) } else { (Icon::Copy, &copy) };
-        copies = !is_over && icon_button(ui, sign, name).clicked();
+        wants_copy = !is_over && icon_button(ui, sign, name).clicked();
     });
-    if copies {
+    if wants_copy {
         view.act(Action::Copy(card.id, Copied::CrocCode));
     }
     let key = if for_croc.relay.is_some() { "croc-how-own" } else { "croc-how" };
