@@ -2,12 +2,12 @@
 
 use eframe::egui::{Label, RichText, Ui};
 
-use super::fields::{changed, field, field_id, framed, hint_ui, public_ui, wrong};
+use super::fields::{changed, field, field_id, framed, public_ui, wrong};
 use crate::app::{
     model::state::State,
     theme::{self, Weight, size},
     views::View,
-    widgets::{Button, Emphasis, Icon, form, icon_button, muted, part, row},
+    widgets::{Button, Emphasis, Icon, form, icon_button, muted, part, row, small},
 };
 
 /// Draws the page.
@@ -15,9 +15,9 @@ pub(super) fn croc_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     muted(ui, &view.say("set-croc-hint"));
     let croc = &mut state.settings.croc;
     let mut has_changed = form::switch(ui, &mut croc.sends, &view.say("set-croc-sends"));
-    hint_ui(ui, &view.say("set-croc-sends-hint"));
+    small(ui, &view.say("set-croc-sends-hint"));
     has_changed |= form::switch(ui, &mut croc.version_10, &view.say("set-croc-10"));
-    hint_ui(ui, &view.say("set-croc-10-hint"));
+    small(ui, &view.say("set-croc-10-hint"));
     public_ui(ui, &view.say("set-croc-public"), croc.relays.is_empty(), view);
     let mut removed = None;
     for index in 0..state.form.croc.len() {
