@@ -371,6 +371,8 @@ async fn both_kinds_of_clients_count_together() {
     let _sender = waiting_sender(relay.addr, ROOM).await;
     let first = join(&relay, 0, "room").await;
     assert_eq!(refusal(&relay, 0, "another").await, RelayRefusal::RateLimited);
+    // The place of the one that was refused is free once the relay has seen it leave.
+    until(&relay, "connections", 2).await;
     let _second = join(&relay, 0, "room").await;
     let mut fourth = connect(&relay, 0).await;
     closed_in_silence(&mut fourth).await;
