@@ -31,6 +31,12 @@ const TOLD_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait for a thread to end. It says goodbye to the network first.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
+/// A search of the local network.
+pub trait LocalSearch {
+    /// The next address that is announced, each only once; `None` when there will be no more.
+    fn next(&mut self) -> impl Future<Output = Option<SocketAddr>> + Send;
+}
+
 /// Why multicast DNS can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
@@ -100,8 +106,24 @@ impl RoomSearch {
         Ok(Self { daemon, events, room: digits(&room.0), known: HashSet::new(), found: VecDeque::new() })
     }
 
-    /// The next address at which the room is announced, each only once; `None` when there will be no more.
-    pub async fn next(&mut self) -> Option<SocketAddr> {
+    /// Keeps addresses that are new. IPv4 goes first, because it needs no number of an interface.
+    fn note(&mut self, mut addresses: Vec<SocketAddr>) {
+        addresses.sort_by_key(|address| (address.ip().is_loopback(), address.is_ipv6()));
+        for address in addresses {
+            if self.known.len() < MAX_ADDRESSES && self.known.insert(address) {
+                self.found.push_back(address);
+            }
+        }
+    }
+
+    /// Stops searching.
+    pub async fn end(self) {
+        self.daemon.end().await;
+    }
+}
+
+impl LocalSearch for RoomSearch {
+    async fn next(&mut self) -> Option<SocketAddr> {
         loop {
             if let Some(address) = self.found.pop_front() {
                 return Some(address);
@@ -120,21 +142,6 @@ impl RoomSearch {
                 _ => {}
             }
         }
-    }
-
-    /// Keeps addresses that are new. IPv4 goes first, because it needs no number of an interface.
-    fn note(&mut self, mut addresses: Vec<SocketAddr>) {
-        addresses.sort_by_key(|address| (address.ip().is_loopback(), address.is_ipv6()));
-        for address in addresses {
-            if self.known.len() < MAX_ADDRESSES && self.known.insert(address) {
-                self.found.push_back(address);
-            }
-        }
-    }
-
-    /// Stops searching.
-    pub async fn end(self) {
-        self.daemon.end().await;
     }
 }
 

@@ -39,10 +39,7 @@ pub use self::{
 pub use self::command::CrocReceiveOrder;
 #[cfg(feature = "croc")]
 pub use crate::{
-    croc::code::{
-        CrocCode, FoundCode, USUAL_PASSWORD as USUAL_CROC_PASSWORD, USUAL_PORT as USUAL_CROC_PORT,
-        find as find_croc,
-    },
+    croc::code::{CrocCode, FoundCode, USUAL_PASSWORD as USUAL_CROC_PASSWORD, find as find_croc},
     relay::{CrocConfig, CrocPorts},
     transfer::croc::{CrocFate, CrocName, CrocNews, CrocRelay, CrocSearch, CrocSend},
 };

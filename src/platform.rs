@@ -26,6 +26,13 @@ pub fn modified(metadata: &Metadata) -> Option<Modified> {
     Some(Modified { secs: time.unix_seconds(), nanos: time.nanoseconds() })
 }
 
+/// A time of this system's as a file has it.
+#[cfg(feature = "croc")]
+pub(crate) fn modified_at(time: SystemTime) -> Modified {
+    let time = filetime::FileTime::from_system_time(time);
+    Modified { secs: time.unix_seconds(), nanos: time.nanoseconds() }
+}
+
 /// Sets the time at which `path` was last changed, without following a link. A time that this system can't hold is ignored.
 pub fn set_modified(path: &Path, modified: Modified) -> io::Result<()> {
     if system_time(modified).is_none() {
@@ -42,7 +49,7 @@ pub fn set_file_modified(file: &File, modified: Modified) -> io::Result<()> {
 
 /// A time as this system counts it; `None` for a time that the system can't hold. A peer may send any number of seconds, and
 /// the libraries' own conversions panic if it doesn't fit.
-fn system_time(modified: Modified) -> Option<SystemTime> {
+pub(crate) fn system_time(modified: Modified) -> Option<SystemTime> {
     let whole = Duration::from_secs(modified.secs.unsigned_abs());
     let second = match modified.secs {
         0.. => SystemTime::UNIX_EPOCH.checked_add(whole),
@@ -659,5 +666,24 @@ mod tests {
         let mark = std::fs::read_to_string(folder.path().join("a.exe:Zone.Identifier")).unwrap();
         assert!(mark.lines().any(|line| line == "ZoneId=3"), "{mark}");
         assert_eq!(std::fs::read_to_string(file).unwrap(), "x");
+    }
+}
+
+#[cfg(all(test, feature = "croc"))]
+mod times {
+    use super::*;
+
+    #[test]
+    fn times_before_1970_are_kept() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        for (secs, nanos, at) in [
+            (5, 7, epoch + Duration::new(5, 7)),
+            (-5, 0, epoch - Duration::new(5, 0)),
+            (-6, 999_999_900, epoch - Duration::new(5, 100)),
+        ] {
+            let modified = Modified { secs, nanos };
+            // Windows counts in steps of a hundred nanoseconds.
+            assert_eq!((system_time(modified), modified_at(at).secs), (Some(at), secs));
+        }
     }
 }

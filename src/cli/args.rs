@@ -258,7 +258,7 @@ pub(super) struct SendArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "To croc")]
 pub(super) struct CrocSendArgs {
-    /// Show a code for croc 10 or 11 as well; whoever comes first, with Caiman or with croc, gets everything.
+    /// Show a code for croc 10 or 11 as well. The first receiver to come, with Caiman or with croc, gets everything.
     ///
     /// A code for croc protects less than one of Caiman's. Names that croc refuses are changed, and links that it refuses are left
     /// out; both are said before the code is shown.

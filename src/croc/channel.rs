@@ -14,7 +14,10 @@ use miniz_oxide::{deflate::compress_to_vec, inflate};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::pake::{Agreement, CurveName, SessionKey};
+use super::{
+    code::CodeMeeting,
+    pake::{Agreement, CurveName, SessionKey},
+};
 
 /// Bytes that sealing adds.
 pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
@@ -177,6 +180,19 @@ pub struct CrocTranscript<'a> {
     pub responder: &'a [u8],
     /// What the sender has drawn.
     pub salt: &'a [u8; SALT_LEN],
+}
+
+impl<'a> CodeMeeting<'a> {
+    /// What both sides have seen of an exchange in this room: the receiver's message, the sender's answer, and the salt.
+    pub(super) fn transcript(
+        self,
+        purpose: Purpose,
+        curve: CurveName,
+        (initiator, responder): (&'a [u8], &'a [u8]),
+        salt: &'a [u8; SALT_LEN],
+    ) -> CrocTranscript<'a> {
+        CrocTranscript { purpose, room: self.room, curve, initiator, responder, salt }
+    }
 }
 
 /// The keys of a croc 11 transfer. Wiped on drop; can't be printed.

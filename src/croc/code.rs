@@ -139,8 +139,8 @@ impl CrocCode {
     }
 }
 
-/// What both sides know before they talk.
-#[derive(Debug, Clone, Copy)]
+/// What both sides know before they talk. Has no `Debug`, because that would show the password.
+#[derive(Clone, Copy)]
 pub struct CodeMeeting<'a> {
     /// The room in which they are.
     pub room: &'a str,

@@ -1,7 +1,7 @@
 //! The control channel between the peers: from the first frame to sealed messages, for both roles and both
 //! versions.
 //!
-//! One code is good for one try: whoever fails in the key exchange closes the connection. A croc on the other side may say
+//! One code is good for one try: the side that fails in the key exchange closes the connection. A croc on the other side may say
 //! nothing then, so every step here has a limit.
 
 use std::time::Duration;
@@ -9,9 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    channel::{
-        CrocTranscript, MAX_MESSAGE, Purpose, SALT_LEN, SHORT_SALT_LEN, TrafficKey, deflate, inflate, random,
-    },
+    channel::{MAX_MESSAGE, Purpose, SALT_LEN, SHORT_SALT_LEN, TrafficKey, deflate, inflate, random},
     code::Version,
     error::CrocError,
     frame::{KEEP_ALIVE, MAX_EARLY_PAYLOAD, MAX_PAYLOAD},
@@ -113,7 +111,8 @@ pub async fn secure_receiver<S: FrameStream>(
                 .as_slice()
                 .try_into()
                 .map_err(|_| CrocError::Misbehaved("the salt has another length"))?;
-            let keys = transcript(meeting, curve, &question, &answer, salt).keys(&agreement);
+            let keys =
+                meeting.transcript(Purpose::Transfer, curve, (&question, &answer), salt).keys(&agreement);
             confirm(&mut link, keys.receiver_proof.as_bytes()).await?;
             match receive_plain(&mut link).await {
                 Ok(Message::Confirm { version: message::VERSION, proof }) if keys.sender_proof.is(&proof) => {
@@ -153,7 +152,8 @@ pub async fn secure_sender<S: FrameStream>(
             let salt = random::<SALT_LEN>()?;
             let reply = Message::Pake { version, pake: answer.clone(), extra: salt.to_vec() };
             send_plain(&mut link, &reply).await?;
-            let keys = transcript(meeting, curve, &question, &answer, &salt).keys(&agreement);
+            let keys =
+                meeting.transcript(Purpose::Transfer, curve, (&question, &answer), &salt).keys(&agreement);
             match receive_plain(&mut link).await? {
                 Message::Confirm { version: message::VERSION, proof } if keys.receiver_proof.is(&proof) => {}
                 _ => return Err(CrocError::WrongCode),
@@ -170,16 +170,6 @@ pub async fn secure_sender<S: FrameStream>(
         0 => Err(CrocError::VersionOff),
         _ => Err(CrocError::Misbehaved("the key exchange has an unknown version")),
     }
-}
-
-fn transcript<'a>(
-    meeting: CodeMeeting<'a>,
-    curve: CurveName,
-    initiator: &'a [u8],
-    responder: &'a [u8],
-    salt: &'a [u8; SALT_LEN],
-) -> CrocTranscript<'a> {
-    CrocTranscript { purpose: Purpose::Transfer, room: meeting.room, curve, initiator, responder, salt }
 }
 
 /// Waits for the receiver's first word. A receiver may ask for addresses before it. Of several questions on one connection, the first

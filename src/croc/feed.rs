@@ -28,6 +28,9 @@ use crate::{
 /// How many chunks a lane reads and writes at once.
 const BATCH: u64 = 8;
 
+/// More bytes than a chunk takes as a frame beside its own.
+const FRAME_OVERHEAD: usize = 64;
+
 /// Where chunks come from, for all lanes at once.
 pub trait ChunkSource: Send + Sync + 'static {
     /// Fills `bytes` with those of a file from `start` on. Blocks on the disk.
@@ -114,11 +117,15 @@ impl SharedJob {
         key: &TrafficKey,
         source: &impl ChunkSource,
     ) -> Result<Batch, CrocError> {
-        let mut bytes = vec![0; BATCH as usize * CHUNK_LEN];
-        let mut batch = Batch { frames: Vec::with_capacity(bytes.len() + 1024), bytes: 0 };
-        for range in taken {
+        let length = |range: &Range<u64>| range.clone().map(|chunk| chunks::len(self.size, chunk)).sum();
+        let lengths: Vec<usize> = taken.iter().map(length).collect();
+        let whole: usize = lengths.iter().sum();
+        // Most files are small, and need little room.
+        let mut bytes = vec![0; lengths.iter().copied().max().unwrap_or(0)];
+        let room = whole + BATCH as usize * FRAME_OVERHEAD;
+        let mut batch = Batch { frames: Vec::with_capacity(room), bytes: whole as u64 };
+        for (range, length) in taken.into_iter().zip(lengths) {
             let start = range.start * CHUNK_LEN as u64;
-            let length = range.map(|chunk| chunks::len(self.size, chunk)).sum();
             let part = &mut bytes[..length];
             source.read(self.index, start, part)?;
             for (number, chunk) in part.chunks(CHUNK_LEN).enumerate() {
@@ -127,7 +134,6 @@ impl SharedJob {
                 let at = start + (number * CHUNK_LEN) as u64;
                 chunks::seal(key, self.coding, at, chunk, &mut batch.frames)?;
             }
-            batch.bytes += length as u64;
         }
         Ok(batch)
     }

@@ -50,8 +50,8 @@ pub trait Dial: Send + Sync {
     fn dial(&self, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-/// How the relay is joined for data.
-#[derive(Debug, Clone, Copy)]
+/// How the relay is joined for data. Has no `Debug`, because that would show the password.
+#[derive(Clone, Copy)]
 pub struct LaneOrder<'a> {
     /// The relay's password.
     pub relay_password: &'a str,

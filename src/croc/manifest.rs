@@ -1,7 +1,7 @@
 //! The sender's list of files: read with bounds and checked, or written.
 //!
 //! Everything in it is the peer's word. A path is taken apart and checked here ([`ListEntry::path`]), and joined to no folder:
-//! which names the system can't have, which links are allowed and what is in the way is for whoever writes the files.
+//! which names the system can't have, which links are allowed and what is in the way is for the part that writes the files.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,7 +1,7 @@
 //! The receiver's question for the sender's addresses in the local network, which comes before the key exchange of the transfer and
 //! has one of its own: both sides of it.
 //!
-//! What is answered is from somebody who knows the code, and still only addresses to try: the caller decides which of them it trusts.
+//! What is answered comes from a peer that knows the code, and is still only addresses to try: the caller decides which of them it trusts.
 //! A receiver that gets no answer goes on without one. A question that can't be opened is one guess at the code, like any other.
 
 use std::{borrow::Cow, net::IpAddr, time::Duration};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    channel::{CrocTranscript, Purpose, SALT_LEN, TrafficKey, random},
+    channel::{Purpose, SALT_LEN, TrafficKey, random},
     code::CodeMeeting,
     error::CrocError,
     link::{FrameStream, Link, Unanswered},
@@ -111,8 +111,10 @@ impl ProbeQuestion {
         match self.version {
             Some(VERSION) => {
                 let salt = random::<SALT_LEN>().ok()?;
-                let key =
-                    transcript(meeting, self.curve, &self.pake, &answer, &salt).keys(&agreement).traffic;
+                let key = meeting
+                    .transcript(Purpose::Probe, self.curve, (&self.pake, &answer), &salt)
+                    .keys(&agreement)
+                    .traffic;
                 let salt = Some(BASE64.encode(&salt).into());
                 let curve = Some(self.curve.as_str().into());
                 Some((key, to_json(&ProbeWire { salt, version: Some(VERSION), curve, ..wire })))
@@ -186,21 +188,16 @@ fn key(initiator: Initiator, meeting: CodeMeeting<'_>, question: &[u8], answer: 
         Some(VERSION) => {
             let salt: &[u8; SALT_LEN] = salt.as_slice().try_into().ok()?;
             let agreement = initiator.finish(&answer).ok()?;
-            Some(transcript(meeting, CurveName::default(), question, &answer, salt).keys(&agreement).traffic)
+            Some(
+                meeting
+                    .transcript(Purpose::Probe, CurveName::default(), (question, &answer), salt)
+                    .keys(&agreement)
+                    .traffic,
+            )
         }
         None | Some(0) if meeting.allows_v10 => Some(TrafficKey::unsalted(&initiator.finish(&answer).ok()?)),
         _ => None,
     }
-}
-
-fn transcript<'a>(
-    meeting: CodeMeeting<'a>,
-    curve: CurveName,
-    initiator: &'a [u8],
-    responder: &'a [u8],
-    salt: &'a [u8; SALT_LEN],
-) -> CrocTranscript<'a> {
-    CrocTranscript { purpose: Purpose::Probe, room: meeting.room, curve, initiator, responder, salt }
 }
 
 #[cfg(test)]

@@ -41,15 +41,15 @@ const MAX_REPEATS: u8 = 10;
 pub enum InTheRoom {
     /// Something has arrived that a receiver may have said.
     Receiver,
-    /// Somebody who says nothing was there before this side: another sender whose code leads to the same room.
+    /// A client that says nothing was there before this side: another sender whose code leads to the same room.
     Stranger,
 }
 
-/// Waits until somebody is in the room and says something; what was said is left to be read.
+/// Waits until another client is in the room and says something; what it said is left to be read.
 ///
 /// # Errors
 ///
-/// [`CrocError::Silence`] if somebody came and says nothing, or the relay doesn't answer any more.
+/// [`CrocError::Silence`] if a client came and says nothing, or the relay doesn't answer any more.
 pub async fn wait_for_receiver<S: FrameStream>(joined: &mut InRoom<S>) -> Result<InTheRoom, CrocError> {
     let mut was_alone = false;
     loop {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn somebody_who_was_there_first_and_says_nothing_is_a_stranger() {
+    async fn a_client_that_was_there_first_and_says_nothing_is_a_stranger() {
         let (_relay, mut joined) = room();
         assert_eq!(wait_for_receiver(&mut joined).await.unwrap(), InTheRoom::Stranger);
     }

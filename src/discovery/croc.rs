@@ -16,7 +16,8 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use crate::net::addresses::Reach;
+use super::LocalSearch;
+use crate::{croc::code::USUAL_PORT, net::addresses::Reach};
 
 /// The group to which all crocs listen, and the port.
 const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 255, 255, 250), 9999);
@@ -26,8 +27,6 @@ const TTL: u32 = 2;
 const SENDER: &[u8] = b"croc";
 /// What a receiver says.
 const RECEIVER: &[u8] = b"ok";
-/// The port of a sender that says none.
-const USUAL_PORT: u16 = 9009;
 /// The longest message that is read.
 const MAX_HEARD: usize = 64;
 /// How often a sender says where it is: twice while a receiver that has croc listens, which is a fifth of a second.
@@ -91,9 +90,10 @@ impl CrocRelaySearch {
         let (clock, until) = (ticking(ASK_EVERY), Instant::now() + LISTEN_FOR);
         Ok(Self { group, clock, until, known: HashSet::new() })
     }
+}
 
-    /// The next relay, each only once; `None` when there will be no more.
-    pub async fn next(&mut self) -> Option<SocketAddr> {
+impl LocalSearch for CrocRelaySearch {
+    async fn next(&mut self) -> Option<SocketAddr> {
         while self.known.len() < MAX_FOUND {
             tokio::select! {
                 () = sleep_until(self.until) => break,
@@ -157,7 +157,7 @@ impl CrocGroup {
         }
     }
 
-    /// What is said next in a local network, and by whom.
+    /// What is said next in a local network, and from which address.
     async fn hear(&self) -> (Vec<u8>, IpAddr) {
         let mut said = [0; MAX_HEARD];
         loop {

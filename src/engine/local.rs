@@ -16,7 +16,7 @@ use crate::{
     transfer::croc::{CrocPosting, CrocSend},
 };
 use crate::{
-    discovery::{Announcement, RoomSearch},
+    discovery::{Announcement, LocalSearch, RoomSearch},
     net::{
         access::SenderKey,
         client::{DEFAULT_PORT, RelayAddress},
@@ -237,18 +237,7 @@ pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<O
             Ok(search) => search,
             Err(error) => return tracing::warn!(%error, "the local network can't be searched"),
         };
-        loop {
-            tokio::select! {
-                () = found.closed() => break,
-                address = search.next() => match address {
-                    Some(address) => {
-                        // The send fails if the receive has just found its sender elsewhere or given up.
-                        let _ = found.send(address).await;
-                    }
-                    None => break,
-                },
-            }
-        }
+        pass_on(&found, &mut search).await;
         search.end().await;
     };
     (addresses, searching)
@@ -263,18 +252,23 @@ pub(super) fn search_for_crocs() -> (mpsc::Receiver<SocketAddr>, impl Future<Out
             Ok(search) => search,
             Err(error) => return tracing::debug!(%error, "no croc can be heard on the local network"),
         };
-        loop {
-            tokio::select! {
-                () = found.closed() => break,
-                address = search.next() => match address {
-                    Some(address) => {
-                        // As in any search.
-                        let _ = found.send(address).await;
-                    }
-                    None => break,
-                },
-            }
-        }
+        pass_on(&found, &mut search).await;
     };
     (addresses, searching)
+}
+
+/// Passes on what a search finds, until there is no more or nobody takes it any more.
+async fn pass_on(found: &mpsc::Sender<SocketAddr>, search: &mut impl LocalSearch) {
+    loop {
+        tokio::select! {
+            () = found.closed() => return,
+            address = search.next() => match address {
+                Some(address) => {
+                    // The send fails if the receive has just found its sender elsewhere or given up.
+                    let _ = found.send(address).await;
+                }
+                None => return,
+            },
+        }
+    }
 }

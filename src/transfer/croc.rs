@@ -97,7 +97,7 @@ impl CrocSearch {
         self.places.retain(|place| is_near(&place.relay.address));
     }
 
-    /// The rooms of the code at a relay in this network. Whoever has announced it is given the usual password.
+    /// The rooms of the code at a relay in this network. The machine that has announced it is given the usual password.
     pub(crate) fn near(&self, address: SocketAddr) -> Vec<CrocPlace> {
         let relay = RelayChoice::new(RelayAddress::from_socket(address));
         let own = CrocRelay { relay, password: None };
@@ -201,7 +201,7 @@ pub enum CrocNews {
     },
     /// A relay that could not be used can be used again.
     RelayBack(RelayAddress),
-    /// Somebody tried a wrong code. With no tries left, croc's code is over.
+    /// A receiver tried a wrong code. With no tries left, croc's code is over.
     WrongTry {
         /// How many more tries are allowed.
         tries_left: u8,

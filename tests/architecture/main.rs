@@ -79,16 +79,17 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "transfer::send",
-        "WORDS croc crypto net panics protocol raw_name sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::source",
+        "WORDS croc crypto net panics platform protocol raw_name sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::source",
     ),
     (
         "transfer::receive",
-        "WORDS code croc crypto net panics protocol sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
+        "WORDS code croc crypto net panics platform protocol sync transfer::croc transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
     ("relay", "net panics protocol sync"),
     // The only place of the relay that knows what croc speaks.
     ("relay::croc", "croc net protocol relay sync"),
     ("discovery", "hex net protocol"),
+    ("discovery::croc", "croc::code::USUAL_PORT discovery::LocalSearch net"),
     ("net", "host panics protocol sync"),
     // A relay's password is proven by both ends of a connection, so the proof stands below both and only here.
     ("net::access", "crypto::access protocol"),

@@ -1,288 +1,18 @@
-//! A send that also waits for a receiver which has croc: the same files, whoever comes first, and what a hostile receiver can't do.
+//! A send that also waits for a receiver which has croc: what arrives there, and what its user can do meanwhile.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-};
+use std::fs;
 
 use caiman::{
-    code::CodePhrase,
-    croc::{
-        channel::{MAX_MESSAGE, TrafficKey, deflate, inflate},
-        chunks::{ChunkOpener, Coding, write_ranges},
-        client::join,
-        code::{USUAL_PASSWORD, Version},
-        control::{CodeMeeting, CrocControl, secure_receiver},
-        error::CrocError,
-        frame::{KEEP_ALIVE, MAX_PAYLOAD},
-        link::Link,
-        manifest::CrocList,
-        message::{Message, Request},
-        pake::{CurveName, Initiator},
-    },
-    engine::{
-        Answer, Choices, CodeChoice, CrocCode, CrocConfig, CrocFate, CrocNews, CrocPorts, CrocReceiveOrder,
-        CrocRelay, CrocSearch, CrocSend, Notice, Output, PathMode, Payload, Phase, ReceiveOrder, RelayChoice,
-        Report, SendOrder, TransferError,
-    },
-    net::client::RelayAddress,
+    croc::code::Version,
+    engine::{Answer, Choices, CrocFate, CrocNews, Notice, Payload, Phase, SendOrder, TransferError},
 };
-use tokio::net::TcpStream;
 
 use crate::support::{
-    engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Transfer, World},
+    croc_receiver::CrocReceiver,
+    croc_world::{CrocWorld, code, is_up},
+    engine::{BLOCK, CRAWL, CRAWL_BLOCKS},
     noise,
-    process::{Running, caiman},
-    tree::{Node, tree},
-    within,
 };
-
-/// Two engines, and a relay that serves croc as well.
-struct CrocWorld(World);
-
-impl CrocWorld {
-    async fn new() -> Self {
-        let serve = |config: &mut caiman::engine::RelayConfig| {
-            let ports = CrocPorts::new(vec![0; 5]).unwrap();
-            config.croc = Some(CrocConfig { ports, ..CrocConfig::default() });
-        };
-        Self(World::with_relay(serve).await)
-    }
-
-    fn port(&self) -> u16 {
-        self.0.relay.croc_ports[0]
-    }
-
-    fn place(&self) -> CrocRelay {
-        place(self.port())
-    }
-
-    /// Sends under a code for croc as well.
-    fn send(&self, payload: Payload, code: &CrocCode) -> Transfer {
-        self.0.sender.send(self.order(payload, code))
-    }
-
-    fn order(&self, payload: Payload, code: &CrocCode) -> SendOrder {
-        SendOrder { croc: Some(to_croc(code, &[self.place()])), ..self.0.send_order(payload) }
-    }
-
-    fn receive(&self, code: &CrocCode) -> Transfer {
-        let output = Output::Folder(self.0.target.path().to_owned());
-        let search = CrocSearch::at(code.clone(), &[self.place()], true);
-        let unfinished = self.0.unfinished.clone();
-        self.0.receiver.receive_croc(CrocReceiveOrder {
-            search,
-            path_mode: PathMode::RelayOnly,
-            output,
-            unfinished,
-        })
-    }
-
-    /// Receives everything that is offered.
-    async fn take(&self, code: &CrocCode) -> Report {
-        let mut receiving = self.receive(code);
-        receiving.offer().await;
-        self.0.receiver.accept(&receiving, Choices::default());
-        receiving.report().await
-    }
-
-    /// Writes a file to be sent.
-    fn plant(&self, name: &str, bytes: &[u8]) {
-        let path = self.0.from(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    /// Whether exactly what is sent has arrived. croc knows no times of folders.
-    fn has_all(&self) -> bool {
-        nodes(self.0.source.path()) == nodes(self.0.target.path())
-    }
-}
-
-fn place(port: u16) -> CrocRelay {
-    let address = RelayAddress::from_socket((Ipv4Addr::LOCALHOST, port).into());
-    CrocRelay { relay: RelayChoice::new(address), password: None }
-}
-
-fn to_croc(code: &CrocCode, relays: &[CrocRelay]) -> CrocSend {
-    CrocSend { search: CrocSearch::at(code.clone(), relays, true), relay: None, needs_password: false }
-}
-
-fn nodes(folder: &Path) -> BTreeMap<PathBuf, Option<Node>> {
-    let without_times = |node| if let Node::Folder { .. } = node { None } else { Some(node) };
-    tree(folder).into_iter().map(|(path, node)| (path, without_times(node))).collect()
-}
-
-fn code() -> CrocCode {
-    CrocCode::draw().unwrap()
-}
-
-/// A port on which nothing listens.
-fn closed_port() -> u16 {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// Another code that leads to the same room.
-fn wrong(right: &CrocCode) -> CrocCode {
-    let (selector, rest) = right.as_str().split_once('-').unwrap();
-    let other = if rest == "acorn-acre" { "acorn-acid" } else { "acorn-acre" };
-    CrocCode::new(&format!("{selector}-{other}")).unwrap()
-}
-
-/// Waits until croc's code is told.
-async fn is_up(sending: &mut Transfer) {
-    sending
-        .told("the code for croc", |notice| match notice {
-            Notice::Croc(CrocNews::Code { .. }) => Some(()),
-            _ => None,
-        })
-        .await;
-}
-
-/// A receiver of which each step is under control.
-struct Receiver {
-    control: Channel,
-    lanes: Vec<Link<TcpStream>>,
-    opener: ChunkOpener,
-    list: CrocList,
-}
-
-enum Channel {
-    V11(CrocControl<TcpStream>),
-    V10(Link<TcpStream>, TrafficKey),
-}
-
-impl Channel {
-    async fn say(&mut self, message: Message) {
-        match self {
-            Self::V11(control) => control.send(&message).await.unwrap(),
-            Self::V10(link, key) => {
-                let sealed = key.seal(&deflate(&message.to_json())).unwrap();
-                link.write(&sealed).await.unwrap();
-            }
-        }
-    }
-
-    async fn hear(&mut self) -> Result<Message, CrocError> {
-        match self {
-            Self::V11(control) => within("a message", control.receive()).await,
-            Self::V10(link, key) => {
-                let frame = within("a message", link.read_awake()).await?;
-                Ok(Message::from_json(&inflate(key.open(frame)?, MAX_MESSAGE)?)?)
-            }
-        }
-    }
-}
-
-async fn connect(port: u16) -> TcpStream {
-    TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.unwrap()
-}
-
-impl Receiver {
-    /// Meets the sender, and reads its list.
-    async fn meet(world: &CrocWorld, code: &CrocCode, version: Version) -> Result<Self, CrocError> {
-        let room = code.room(version);
-        let joined = join(connect(world.port()).await, USUAL_PASSWORD, &room).await?;
-        let ports = joined.data_ports()?;
-        let meeting = CodeMeeting { room: &room, password: code.password(version), allows_v10: true };
-        let (mut control, key) = match version {
-            Version::V11 => {
-                let control = secure_receiver(joined.link, meeting, CurveName::default()).await?;
-                let key = control.key();
-                (Channel::V11(control), key)
-            }
-            Version::V10 => {
-                let (link, key) = agree_as_v10(joined.link, meeting.password).await?;
-                (Channel::V10(link, key.clone()), key)
-            }
-        };
-        let mut lanes = Vec::new();
-        for (number, port) in ports.into_iter().enumerate() {
-            let room = format!("{room}-{number}");
-            let mut lane = join(connect(port).await, USUAL_PASSWORD, &room).await?.link;
-            lane.set_limit(MAX_PAYLOAD);
-            lanes.push(lane);
-        }
-        control.say(Message::Address { address: String::new(), pake: Vec::new() }).await;
-        let Message::Address { .. } = control.hear().await? else { panic!("the sender tells its address") };
-        let Message::Files(list) = control.hear().await? else { panic!("the sender tells its files") };
-        let list = CrocList::from_json(&list).unwrap();
-        Ok(Self { control, lanes, opener: ChunkOpener::new(key), list })
-    }
-
-    async fn ask(&mut self, index: usize, ranges: Vec<u64>) {
-        let request = Request { ranges, index, ..Request::default() };
-        self.control.say(Message::Ready(request)).await;
-    }
-
-    /// Asks for a whole file, and takes it.
-    async fn fetch(&mut self, index: usize) -> Vec<u8> {
-        self.ask(index, Vec::new()).await;
-        let mut bytes = vec![0; self.list.entries[index].size as usize];
-        let mut left = bytes.len();
-        while left > 0 {
-            let mut ready = None;
-            let arrived = async {
-                // Whichever lane has something.
-                std::future::poll_fn(|cx| {
-                    for (number, lane) in self.lanes.iter_mut().enumerate() {
-                        let mut waiting = std::pin::pin!(lane.ready());
-                        if let std::task::Poll::Ready(done) = waiting.as_mut().poll(cx) {
-                            done.unwrap();
-                            ready = Some(number);
-                            return std::task::Poll::Ready(());
-                        }
-                    }
-                    std::task::Poll::Pending
-                })
-                .await;
-            };
-            within("a chunk", arrived).await;
-            let lane = &mut self.lanes[ready.unwrap()];
-            while let Some(frame) = lane.arrived().unwrap() {
-                if frame != KEEP_ALIVE {
-                    let (start, chunk) = self.opener.open(Coding::Plain, frame).unwrap();
-                    bytes[start as usize..start as usize + chunk.len()].copy_from_slice(chunk);
-                    left -= chunk.len();
-                }
-            }
-        }
-        self.control.say(Message::CloseSender).await;
-        assert_eq!(self.control.hear().await.unwrap(), Message::CloseRecipient);
-        bytes
-    }
-
-    async fn finish(mut self) {
-        self.control.say(Message::Finished).await;
-        assert_eq!(self.control.hear().await.unwrap(), Message::Finished);
-    }
-
-    /// Whether the sender says that it gives up.
-    async fn is_told_the_end(&mut self) -> bool {
-        matches!(self.control.hear().await, Err(CrocError::PeerGaveUp(_)))
-    }
-}
-
-/// The key exchange as croc 10 does it, which proves nothing.
-async fn agree_as_v10(
-    mut link: Link<TcpStream>,
-    password: &[u8],
-) -> Result<(Link<TcpStream>, TrafficKey), CrocError> {
-    link.write(b"handshake").await?;
-    let curve = CurveName::default();
-    let (initiator, question) = Initiator::begin(curve, password)?;
-    let extra = curve.as_str().as_bytes().to_vec();
-    link.write(&deflate(&Message::Pake { version: 0, pake: question, extra }.to_json())).await?;
-    let answer = inflate(within("an answer", link.read_awake()).await?, MAX_MESSAGE)?;
-    let Message::Pake { version: 0, pake, extra } = Message::from_json(&answer)? else {
-        return Err(CrocError::VersionOff);
-    };
-    let key = TrafficKey::salted(&initiator.finish(&pake)?, &extra);
-    link.set_limit(MAX_PAYLOAD);
-    Ok((link, key))
-}
 
 /// A folder with a bit of everything.
 fn plant_all(world: &CrocWorld) {
@@ -306,12 +36,12 @@ fn plant_all(world: &CrocWorld) {
 async fn everything_arrives_as_it_is() {
     let world = CrocWorld::new().await;
     plant_all(&world);
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["all"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["all"]).await;
     let received = world.take(&code).await;
     let sent = sending.report().await;
     assert!(world.has_all());
+    let is_told = |notice: &Notice| matches!(notice, Notice::Croc(CrocNews::Peer { version: 11 }));
+    assert!(sending.notices.iter().any(is_told), "the user learns that it is a croc");
     assert_eq!((sent.stored, sent.bytes, sent.missing), (received.stored, received.bytes, 0));
     assert_eq!((sent.here, sent.receivers), (0, 1));
     let last = *sending.history().await.last().unwrap();
@@ -357,9 +87,7 @@ async fn only_what_is_missing_is_sent_again() {
     receiving.error().await;
     sending.error().await;
 
-    let code = self::code();
-    let mut sending = world.send(world.0.paths(&["large"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["large"]).await;
     world.take(&code).await;
     sending.report().await;
     let snapshots = sending.history().await;
@@ -369,92 +97,10 @@ async fn only_what_is_missing_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_wrong_codes_end_crocs_code_and_not_caimans() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    for left in [2, 1, 0] {
-        // The sender may still be on its way back into the room.
-        let guess = async {
-            while !matches!(
-                Receiver::meet(&world, &wrong(&code), Version::V11).await,
-                Err(CrocError::WrongCode)
-            ) {}
-        };
-        within("a guess", guess).await;
-        sending
-            .told("a wrong try", |notice| match notice {
-                Notice::Croc(CrocNews::WrongTry { tries_left }) if *tries_left == left => Some(()),
-                _ => None,
-            })
-            .await;
-    }
-    let mut joined =
-        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(Version::V11)).await.unwrap();
-    assert_eq!(
-        within("a keep-alive", joined.link.read()).await.unwrap(),
-        KEEP_ALIVE,
-        "nobody is in the room"
-    );
-    let caiman = sending.code().await;
-    let mut receiving = world.0.receiver.receive(world.0.receive_order(caiman));
-    receiving.offer().await;
-    world.0.receiver.accept(&receiving, Choices::default());
-    receiving.report().await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_code_of_croc_10_is_one_try() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    assert!(Receiver::meet(&world, &wrong(&code), Version::V10).await.is_err());
-    sending
-        .told("a wrong try", |notice| match notice {
-            Notice::Croc(CrocNews::WrongTry { tries_left: 2 }) => Some(()),
-            _ => None,
-        })
-        .await;
-    let receiver = async {
-        loop {
-            if let Ok(receiver) = Receiver::meet(&world, &code, Version::V10).await {
-                return receiver;
-            }
-        }
-    };
-    let mut receiver = within("the sender", receiver).await;
-    assert_eq!(receiver.fetch(0).await, b"bytes");
-    receiver.finish().await;
-    assert_eq!(sending.report().await.bytes, 5);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn croc_10_gets_nothing_where_it_is_turned_off() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut croc = to_croc(&code, &[world.place()]);
-    croc.forbid_v10();
-    let order = SendOrder { croc: Some(croc), ..world.0.send_order(world.0.paths(&["file"])) };
-    let mut sending = world.0.sender.send(order);
-    is_up(&mut sending).await;
-    assert!(Receiver::meet(&world, &code, Version::V10).await.is_err());
-    world.take(&code).await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_declines_ends_the_send() {
     let world = CrocWorld::new().await;
     world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["file"]).await;
     let mut receiving = world.receive(&code);
     receiving.offer().await;
     world.0.receiver.answer(&receiving, Answer::Decline);
@@ -463,159 +109,15 @@ async fn a_receiver_that_declines_ends_the_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_lost_before_it_answers_makes_room_for_another() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    drop(Receiver::meet(&world, &code, Version::V11).await.unwrap());
-    sending.told("that it is gone", |notice| matches!(notice, Notice::Unanswered).then_some(())).await;
-    world.take(&code).await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_changes_ends_the_send_with_its_name() {
-    let world = CrocWorld::new().await;
-    world.plant("file", &noise(1, 100_000));
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
-    world.plant("file", &noise(2, 100_001));
-    receiver.ask(0, Vec::new()).await;
-    assert!(receiver.is_told_the_end().await);
-    let error = sending.error().await.to_string();
-    assert!(error.contains("file: it changed while it was being sent"), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_that_no_croc_makes_end_the_send() {
-    let world = CrocWorld::new().await;
-    world.plant("file", &noise(1, 100_000));
-    world.plant("zero", b"");
-    for (index, ranges) in [
-        (2, vec![]),
-        (usize::MAX, vec![]),
-        (0, vec![32768]),
-        (0, vec![32768, 0]),
-        (0, vec![4096, 0, 1]),
-        (0, vec![32768, 1, 1]),
-        (0, vec![32768, 0, 0]),
-        (0, vec![32768, 0, 5]),
-        (0, vec![32768, 0, u64::MAX]),
-        (0, vec![32768, 32768, 1, 0, 1]),
-        (1, vec![]),
-    ] {
-        let code = code();
-        let mut sending = world.send(world.0.paths(&["file", "zero"]), &code);
-        is_up(&mut sending).await;
-        let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
-        receiver.ask(index, ranges.clone()).await;
-        assert!(receiver.is_told_the_end().await, "{index} {ranges:?}");
-        drop(receiver);
-        assert!(
-            matches!(sending.error().await, TransferError::PeerMisbehaved(_)),
-            "{index} {ranges:?}: {:?}",
-            sending.end().await
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn ranges_are_sent_as_they_are_asked_for() {
-    let world = CrocWorld::new().await;
-    let bytes = noise(1, 7 * 32768 + 5);
-    world.plant("file", &bytes);
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
-    receiver.ask(0, write_ranges(&[1..2, 7..8])).await;
-    let mut starts = Vec::new();
-    while starts.len() < 2 {
-        for lane in &mut receiver.lanes {
-            while let Some(frame) = lane.arrived().unwrap() {
-                if frame != KEEP_ALIVE {
-                    let (start, chunk) = receiver.opener.open(Coding::Plain, frame).unwrap();
-                    assert_eq!(chunk, &bytes[start as usize..][..chunk.len()]);
-                    starts.push(start);
-                }
-            }
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(5), lane.ready()).await;
-        }
-    }
-    starts.sort_unstable();
-    assert_eq!(starts, [32768, 7 * 32768]);
-    receiver.control.say(Message::CloseSender).await;
-    assert_eq!(receiver.control.hear().await.unwrap(), Message::CloseRecipient);
-    receiver.finish().await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_file_is_sent_ten_times_and_no_more() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
-    for _ in 0..10 {
-        assert_eq!(receiver.fetch(0).await, b"bytes");
-    }
-    receiver.ask(0, Vec::new()).await;
-    assert!(receiver.is_told_the_end().await);
-    assert!(matches!(sending.error().await, TransferError::PeerMisbehaved(_)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_first_ends_the_other_wait() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    let caiman = sending.code().await;
-    let mut receiving = world.0.receiver.receive(world.0.receive_order(caiman));
-    receiving.offer().await;
-    let mut joined =
-        join(connect(world.port()).await, USUAL_PASSWORD, &code.room(Version::V11)).await.unwrap();
-    assert_eq!(
-        within("a keep-alive", joined.link.read()).await.unwrap(),
-        KEEP_ALIVE,
-        "nobody is in the room"
-    );
-    drop(joined);
-    world.0.receiver.accept(&receiving, Choices::default());
-    receiving.report().await;
-    sending.report().await;
-
-    let code = self::code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
-    let caiman = sending.code().await;
-    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
-    let mut late = world.0.receiver.receive(world.0.receive_order(caiman));
-    assert!(matches!(late.error().await, TransferError::NobodyThere { .. }));
-    assert_eq!(receiver.fetch(0).await, b"bytes");
-    receiver.finish().await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_wait_and_a_transfer_can_be_cancelled() {
     let world = CrocWorld::new().await;
     world.plant("file", b"bytes");
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["file"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["file"]).await;
     world.0.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
     let mut sending = world.send(world.0.paths(&["file"]), &code);
     is_up(&mut sending).await;
-    let mut receiver = Receiver::meet(&world, &code, Version::V11).await.unwrap();
+    let mut receiver = CrocReceiver::meet(&world, &code, Version::V11).await.unwrap();
     sending.enters(Phase::WaitingForAnswer).await;
     world.0.sender.cancel(&sending);
     assert!(receiver.is_told_the_end().await);
@@ -626,9 +128,7 @@ async fn a_wait_and_a_transfer_can_be_cancelled() {
 async fn a_pause_stops_the_lanes() {
     let world = CrocWorld::new().await;
     world.plant("large", &noise(7, 4 * BLOCK));
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["large"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["large"]).await;
     world.0.sender.pause(&sending, true);
     let mut receiving = world.receive(&code);
     receiving.offer().await;
@@ -649,9 +149,7 @@ async fn names_that_croc_refuses_are_changed_and_told_before_the_code() {
     world.plant("top/a:b/con.txt", b"one");
     world.plant("top/a_b/x", b"two");
     std::os::unix::fs::symlink("../a_b/x", world.0.from("top/a_b/up")).unwrap();
-    let code = code();
-    let mut sending = world.send(world.0.paths(&["top"]), &code);
-    is_up(&mut sending).await;
+    let (code, mut sending) = world.waiting(&["top"]).await;
     let news: Vec<_> = sending
         .notices
         .iter()
@@ -677,100 +175,4 @@ async fn names_that_croc_refuses_are_changed_and_told_before_the_code() {
     assert_eq!(sending.report().await.missing, 1);
     assert_eq!(fs::read(world.0.to("top/a_b/con_.txt")).unwrap(), b"one");
     assert_eq!(fs::read(world.0.to("top/a_b (2)/x")).unwrap(), b"two");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_is_down_or_a_room_that_is_full_is_told_and_caimans_code_works() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let code = code();
-    let room = code.room(Version::V11);
-    let first = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
-    let second = join(connect(world.port()).await, USUAL_PASSWORD, &room).await.unwrap();
-    let closed = closed_port();
-    let croc = to_croc(&code, &[world.place(), place(closed)]);
-    let order = SendOrder { croc: Some(croc), ..world.0.send_order(world.0.paths(&["file"])) };
-    let mut sending = world.0.sender.send(order);
-    for port in [world.port(), closed] {
-        let is_taken = sending
-            .told("what is wrong with a relay", |notice| match notice {
-                Notice::Croc(CrocNews::NoRelay { relay, why }) if relay.port() == port => {
-                    Some(matches!(why, TransferError::CodeTaken))
-                }
-                _ => None,
-            })
-            .await;
-        assert_eq!(is_taken, port == world.port());
-    }
-    drop((first, second));
-    let caiman = sending.code().await;
-    let mut receiving = world.0.receiver.receive(world.0.receive_order(caiman));
-    receiving.offer().await;
-    world.0.receiver.accept(&receiving, Choices::default());
-    receiving.report().await;
-    sending.report().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_command_shows_both_codes() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    let relay = format!("127.0.0.1:{}", world.port());
-    let file = world.0.from("file");
-    let args = ["send", "--path", "local", "--croc", "--croc-relay", &relay, file.to_str().unwrap()];
-    let mut sending = Running::start(caiman(&args));
-    let shown = tokio::task::spawn_blocking(move || {
-        let code = sending
-            .says("the code for croc", |line| Some(line.strip_prefix("Code for croc:")?.trim().to_owned()));
-        let command = sending
-            .says("the command", |line| line.trim().starts_with("croc ").then(|| line.trim().to_owned()));
-        (code, command, sending)
-    });
-    let (code, command, sending) = within("the command", shown).await.unwrap();
-    assert_eq!(command, format!("croc --relay {relay}"));
-    world.take(&CrocCode::new(&code).unwrap()).await;
-    let ended = tokio::task::spawn_blocking(move || sending.end()).await.unwrap();
-    ended.exits(0);
-}
-
-/// A code that Caiman and croc may both have leads to its sender, whichever of them that has.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_that_may_be_eithers_leads_to_its_sender() {
-    let world = CrocWorld::new().await;
-    world.plant("file", b"bytes");
-    for is_crocs in [true, false] {
-        let text = if is_crocs { "8123-alpha-bravo-charlie" } else { "blue-horse-kitchen-door" };
-        let (code, own) = (CrocCode::new(text).unwrap(), CodePhrase::own(text).unwrap());
-        let payload = world.0.paths(&["file"]);
-        let mut sending = if is_crocs {
-            let mut sending = world.send(payload, &code);
-            is_up(&mut sending).await;
-            sending
-        } else {
-            let mut sending = world
-                .0
-                .sender
-                .send(SendOrder { code: CodeChoice::Own(own.clone()), ..world.0.send_order(payload) });
-            sending.code().await;
-            sending
-        };
-        let croc = Some(CrocSearch::at(code, &[world.place()], true));
-        let mut receiving = world.0.receiver.receive(ReceiveOrder { croc, ..world.0.receive_order(own) });
-        receiving.offer().await;
-        world.0.receiver.accept(&receiving, Choices::default());
-        assert_eq!((receiving.report().await.missing, sending.report().await.missing), (0, 0));
-        assert!(sending.notices.iter().all(|notice| !matches!(notice, Notice::WrongTry { .. })));
-    }
-}
-
-/// Where neither has a sender, Caiman's search says so.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_that_may_be_eithers_and_is_nobodys_is_told_as_one() {
-    let world = CrocWorld::new().await;
-    let text = "blue-horse-kitchen-door";
-    let (code, own) = (CrocCode::new(text).unwrap(), CodePhrase::own(text).unwrap());
-    let closed = place(closed_port());
-    let croc = Some(CrocSearch::at(code, &[closed], true));
-    let mut receiving = world.0.receiver.receive(ReceiveOrder { croc, ..world.0.receive_order(own) });
-    assert!(matches!(receiving.error().await, TransferError::NobodyThere { .. }));
 }

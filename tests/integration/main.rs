@@ -17,6 +17,8 @@ mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
 mod conflicts;
+#[cfg(feature = "croc")]
+mod croc_codes;
 #[cfg(all(feature = "croc", target_os = "linux"))]
 mod croc_lan;
 #[cfg(feature = "croc")]
@@ -29,6 +31,8 @@ mod direct;
 mod hostile_blocks;
 #[cfg(feature = "croc")]
 mod hostile_croc;
+#[cfg(feature = "croc")]
+mod hostile_croc_receiver;
 mod hostile_invitations;
 mod hostile_receiver;
 mod hostile_return;

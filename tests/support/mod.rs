@@ -6,6 +6,10 @@
 
 #[cfg(feature = "croc")]
 pub mod croc;
+#[cfg(feature = "croc")]
+pub mod croc_receiver;
+#[cfg(feature = "croc")]
+pub mod croc_world;
 pub mod cutter;
 pub mod encounter;
 pub mod engine;

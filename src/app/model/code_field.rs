@@ -61,8 +61,10 @@ impl CodeField {
         if self.text.trim().is_empty() {
             return Reading::Empty;
         }
-        if let Some(code) = self.croc.as_ref().and_then(|_| CrocCode::new(self.text.trim())) {
-            return Reading::Croc(FoundCode { code, ..self.croc.clone().expect("it was looked at") });
+        if let Some(found) = &self.croc
+            && let Some(code) = CrocCode::new(self.text.trim())
+        {
+            return Reading::Croc(FoundCode { code, ..found.clone() });
         }
         match read_code(&self.text) {
             Ok(TypedCode::Caiman(invite)) => Reading::Code(self.to_server(invite)),

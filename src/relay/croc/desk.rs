@@ -59,7 +59,7 @@ pub(in crate::relay) struct CrocDesk {
 /// Reaches a client that waits.
 pub(super) type CrocWaiter = oneshot::Sender<CrocJoiner>;
 
-/// What two peers share, and whom their control connections count for.
+/// What two peers share, and the addresses for which their control connections count.
 #[derive(Clone)]
 pub(super) struct CrocPair {
     pair: Arc<Pair>,

@@ -1,5 +1,5 @@
-//! Who waits for whom among the clients that have croc. Pure: no sockets, no clock. A croc has no role at a relay: the first in a room
-//! waits and the second meets it, whoever they are.
+//! Which of the clients that have croc wait, and for which peer. Pure: no sockets, no clock. A croc has no role at a relay: the first in a room
+//! waits and the second meets it.
 //!
 //! `W` reaches the client that waits; dropping it tells that client that its wait is over. `S` is what the connections of two peers
 //! share. A room exists exactly as long as its first client keeps it.

@@ -38,7 +38,7 @@ use super::{
     asking::UserChoice,
     destination::{Accepted, Destination, Verified},
     request::Output,
-    staged::Staged,
+    staged::{Staged, until_stopped},
 };
 use crate::{
     croc::{
@@ -129,14 +129,7 @@ pub(super) async fn receive_found(
         let verified = move_bytes(accepted, &list, &listed, pause, &mut peer, &mut staged, context).await?;
         Ok((verified, listed.left_out))
     };
-    let until_cancelled = async {
-        tokio::select! {
-            verified = work => verified,
-            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
-            () = give_way.cancelled() => Err(TransferError::Superseded),
-        }
-    };
-    let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
+    let verified = until_stopped(work, context, &give_way).await;
     staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its real name.
     let mut ended = match verified {

@@ -35,6 +35,22 @@ pub(super) struct Staged<'a> {
     pub(super) hold: Option<ActiveGuard>,
 }
 
+/// Does the work of a receive until the user or another transfer stops it. Its panic is an error like any other.
+pub(super) async fn until_stopped<T>(
+    work: impl Future<Output = Result<T, TransferError>>,
+    context: &Context,
+    give_way: &CancellationToken,
+) -> Result<T, TransferError> {
+    let working = async {
+        tokio::select! {
+            done = work => done,
+            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+            () = give_way.cancelled() => Err(TransferError::Superseded),
+        }
+    };
+    caught(working).await.unwrap_or_else(|report| Err(report.into()))
+}
+
 impl<'a> Staged<'a> {
     pub(super) fn of(active: ActiveReceives, context: &'a Context, give_way: &'a CancellationToken) -> Self {
         Self { active, context, give_way, deciding: None, staging: None, hold: None }

@@ -24,7 +24,7 @@ use super::{
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
     session::{LaneInput, Receiving},
-    staged::Staged,
+    staged::{Staged, until_stopped},
 };
 use crate::{
     code::CodePhrase,
@@ -162,14 +162,7 @@ pub(crate) async fn take<'a>(
         let accepted = decided?;
         move_bytes(&mut control, accepted, lanes, pause, &mut staged, context).await
     };
-    let until_cancelled = async {
-        tokio::select! {
-            verified = work => verified,
-            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
-            () = give_way.cancelled() => Err(TransferError::Superseded),
-        }
-    };
-    let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
+    let verified = until_stopped(work, context, &give_way).await;
     staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its real name.
     let ended = match verified {

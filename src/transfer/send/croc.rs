@@ -74,6 +74,7 @@ pub(super) async fn serve(
     context: &Context,
 ) -> Result<Option<Report>, TransferError> {
     let CrocGuest { receiver, met_at, named } = guest;
+    context.tell(Notice::Croc(CrocNews::Peer { version: receiver.version.number() })).await;
     context.tell(Notice::Met(met_at)).await;
     let mut service = Service { stage: Stage::Came(receiver), named, options, pause, context };
     let until_cancelled = async {

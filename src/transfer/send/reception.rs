@@ -1,5 +1,5 @@
-//! Where a send waits for its receiver: under Caiman's own code and, if the user wants that, under one of croc's beside it. Whoever
-//! has proven either code first is served, and the other wait ends.
+//! Where a send waits for its receiver: under Caiman's own code and, if the user wants that, under one of croc's beside it. The
+//! first receiver that proves either code is served, and the other wait ends.
 
 #[cfg(feature = "croc")]
 use super::croc::waiting::{CrocGuest, CrocWait};

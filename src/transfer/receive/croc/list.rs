@@ -3,17 +3,15 @@
 //! What could lead out of the folder, or contradicts itself, makes the whole list unacceptable. Links that Caiman doesn't make are left
 //! out and named: croc sends them in good faith.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use crate::{
     croc::manifest::{CrocList, ListEntry, ListPathError, names},
+    platform::modified_at,
     protocol::{
         RelPath,
         manifest::{
-            Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, ManifestError, Modified, OfferKind,
+            Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, ManifestError, OfferKind,
             Permissions,
         },
         path::{LinkTarget, PathError},
@@ -66,7 +64,7 @@ impl Building {
         let (_, folders) = names.split_last().expect("a path has a name");
         self.folders(folders)?;
         let path = path(&names)?;
-        let modified = entry.modified.and_then(modified);
+        let modified = entry.modified.map(modified_at);
         let kind = if let Some(target) = &entry.target {
             match LinkTarget::new(&path, &target.replace('\\', "/")) {
                 Ok(target) => EntryKind::Link { target, modified },
@@ -120,26 +118,8 @@ fn refused(error: ListPathError) -> Misbehaviour {
     })
 }
 
-fn modified(time: SystemTime) -> Option<Modified> {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => {
-            Some(Modified { secs: i64::try_from(since.as_secs()).ok()?, nanos: since.subsec_nanos() })
-        }
-        Err(before) => {
-            let before = before.duration();
-            let (secs, nanos) = (i64::try_from(before.as_secs()).ok()?, before.subsec_nanos());
-            Some(match nanos {
-                0 => Modified { secs: -secs, nanos: 0 },
-                _ => Modified { secs: -secs - 1, nanos: 1_000_000_000 - nanos },
-            })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn file(folder: &str, name: &str, size: u64) -> ListEntry {
@@ -224,13 +204,5 @@ mod tests {
         assert_eq!(text(vec![file("./", "croc-stdin-1", 5)]), OfferKind::Text);
         assert_eq!(text(vec![file("./", "croc-stdin-1", MAX_TEXT_BYTES + 1)]), OfferKind::Files);
         assert_eq!(text(vec![file("./", "a", 5), file("./", "b", 5)]), OfferKind::Files);
-    }
-
-    #[test]
-    fn times_before_1970_are_kept() {
-        let at = |time| modified(time).map(|modified| (modified.secs, modified.nanos));
-        assert_eq!(at(UNIX_EPOCH + Duration::new(5, 7)), Some((5, 7)));
-        assert_eq!(at(UNIX_EPOCH - Duration::new(5, 0)), Some((-5, 0)));
-        assert_eq!(at(UNIX_EPOCH - Duration::new(5, 1)), Some((-6, 999_999_999)));
     }
 }

@@ -1,5 +1,5 @@
 //! Finds the sender that waits under a croc code: at every relay where it may be, side by side, in the room that its version makes of
-//! the code. Nothing is said there before somebody is in the room, so looking costs no try. Then the way is shortened: a sender that was
+//! the code. Nothing is said there before another client is in the room, so looking costs no try. Then the way is shortened: a sender that was
 //! found at a relay elsewhere may have one of its own in this network, and tells where.
 
 use std::{net::SocketAddr, time::Duration};
@@ -255,7 +255,7 @@ async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAd
     }
 }
 
-/// Waits in a room until somebody is there.
+/// Waits in a room until another client is there.
 async fn visit(
     room: String,
     place: CrocPlace,
@@ -400,7 +400,7 @@ mod tests {
         assert!(trap.accept().is_err(), "something was connected to");
     }
 
-    /// Somebody in this network has announced a relay, and is in the room there in the sender's place.
+    /// A machine in this network has announced a relay, and is in the room there in the sender's place.
     #[tokio::test]
     async fn a_sender_at_a_relay_is_still_there_when_one_in_this_network_was_none() {
         let ((relay, address), (false_relay, false_address)) = (relay().await, relay().await);

@@ -3,10 +3,7 @@
 //! croc 11 refuses everything if it refuses one name, so names that it doesn't take are changed here, and links left out that it
 //! refuses. Each is named to the user.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,8 +12,9 @@ use crate::{
         hashes::{HashKind, of_link},
         manifest::{CrocList, ListEntry},
     },
+    platform::system_time,
     protocol::{
-        manifest::{Entry, EntryKind, Manifest, Modified, OfferKind, Permissions},
+        manifest::{Entry, EntryKind, Manifest, OfferKind, Permissions},
         path::RelPath,
     },
     raw_name,
@@ -100,15 +98,8 @@ fn list_entry(entry: &Entry, path: &str) -> ListEntry {
         EntryKind::Link { target, modified } => (*modified, Some(0o777), Some(target.as_str().to_owned())),
     };
     let hash = target.as_deref().map(of_link).unwrap_or_default();
-    let modified = modified.and_then(time);
+    let modified = modified.and_then(system_time);
     ListEntry { folder, name, size: entry.size(), hash, modified, mode, target, ..ListEntry::default() }
-}
-
-/// A time as the system has it; `None` for one that it can't have.
-fn time(Modified { secs, nanos }: Modified) -> Option<SystemTime> {
-    let whole = Duration::from_secs(secs.unsigned_abs());
-    let at = if secs < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
-    at?.checked_add(Duration::from_nanos(nanos.into()))
 }
 
 /// Whether croc 11 takes a link that leads there. It refuses steps up wherever they lead, and all else that comes with them.
@@ -303,16 +294,5 @@ mod tests {
         let listing = offer(&["a/b/", "c/d/file", "e/"], &[("links/up", "../a")]);
         assert_eq!(listing.list.empty_folders, ["a/b/", "e/", "links/"]);
         assert_eq!(listing.list.folder_count, 6);
-    }
-
-    #[test]
-    fn times_before_1970_are_kept() {
-        for (secs, nanos, at) in [
-            (5, 7, UNIX_EPOCH + Duration::new(5, 7)),
-            (-5, 0, UNIX_EPOCH - Duration::new(5, 0)),
-            (-6, 999_999_999, UNIX_EPOCH - Duration::new(5, 1)),
-        ] {
-            assert_eq!(time(Modified { secs, nanos }), Some(at));
-        }
     }
 }

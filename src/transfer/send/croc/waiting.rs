@@ -231,7 +231,7 @@ impl RelayVisit {
                 self.complain(TransferError::CodeTaken).await;
                 return None;
             }
-            // Somebody came and left, or the relay is gone, which the next stay finds out.
+            // A client came and left, or the relay is gone, which the next stay finds out.
             Err(_) => return None,
         }
         let turn = self.shared.tries.acquire().await.expect("the semaphore is never closed");
