@@ -37,7 +37,7 @@ pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
 pub(super) use scrolling::{keep_arrows, scroll_by_keys};
 pub(super) use text::{
-    announce, fitting, heading, line, muted, painted, paragraph, plain, small, title, title_with,
-    title_with_face,
+    announce, fitting, heading, line, muted, painted, paragraph, plain, small, small_paragraph, title,
+    title_with, title_with_face,
 };
 pub(super) use textures::Textures;

@@ -12,7 +12,7 @@ use crate::{
             tone::Tone,
         },
         theme::{self, palette, space},
-        widgets::{Icon, fitting, form, hairline, icon_button, muted, note, small},
+        widgets::{Icon, fitting, form, hairline, icon_button, muted, note, small, small_paragraph},
     },
     engine::{CrocFate, CrocName},
     transfer::show::Shown,
@@ -68,8 +68,8 @@ pub(super) fn croc_code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let key = if for_croc.relay.is_some() { "croc-how-own" } else { "croc-how" };
     let command = Shown(&for_croc.command()).to_string();
     let how = view.words.tell(key, &[("command", command.into())]);
-    small(ui, &how);
-    small(ui, &view.say("croc-weaker"));
+    small_paragraph(ui, &how);
+    small_paragraph(ui, &view.say("croc-weaker"));
 }
 
 /// Draws what is wrong with the code for croc, and what croc doesn't take.

@@ -18,6 +18,7 @@ use crate::{
         theme::{self, Weight, palette, size, space},
         widgets::{
             Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, row, small,
+            small_paragraph,
         },
         words::shown_path,
     },
@@ -132,7 +133,7 @@ fn croc_ui(ui: &mut Ui, found: &FoundCode, view: &View<'_>) {
         view.words.tell("path-relay", &[("relay", relay.into())])
     });
     let text = std::iter::once(view.say("croc-code")).chain(relay).collect::<Vec<_>>().join(" · ");
-    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).muted)).wrap());
+    small_paragraph(ui, &text);
 }
 
 fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {

@@ -106,6 +106,12 @@ pub(in crate::app) fn small(ui: &mut Ui, text: &str) -> Response {
     line(ui, text, plain(size::SMALL), ink)
 }
 
+/// Draws small secondary text, which wraps.
+pub(in crate::app) fn small_paragraph(ui: &mut Ui, text: &str) -> Response {
+    let ink = palette(ui).muted;
+    paragraph(ui, text, plain(size::SMALL), ink)
+}
+
 /// The largest size, up to `most`, at which `text` fits into `width` on one line.
 pub(in crate::app) fn fitting(
     ui: &Ui,

@@ -58,6 +58,16 @@ pub(super) struct Fetching<'a> {
 impl Fetching<'_> {
     /// Fetches what is missing of the files that are wanted, each as its entry and its index in the list.
     pub(super) async fn fetch_all(&mut self, files: &[(u32, usize)]) -> Result<(), TransferError> {
+        match self.fetch_each(files).await {
+            Ok(()) => self.keeper.settle().await,
+            Err(error) => {
+                self.keeper.write_rest().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch_each(&mut self, files: &[(u32, usize)]) -> Result<(), TransferError> {
         for (entry, index) in files {
             if self.keeper.accepted.plan.blocks_of(*entry).is_empty() {
                 continue;
@@ -67,7 +77,7 @@ impl Fetching<'_> {
             // What the store says comes before what the connection says: the one follows from the other.
             done.map_err(|error| self.store.failure().unwrap_or(error))?;
         }
-        self.keeper.settle().await
+        Ok(())
     }
 
     async fn fetch_file(
@@ -284,9 +294,7 @@ impl<'a> Keeper<'a> {
 
     /// Writes all that is stored to the journal, and waits until what was here from the start is read.
     async fn settle(&mut self) -> Result<(), TransferError> {
-        while let Ok((block, bytes)) = self.news.try_recv() {
-            self.note_stored(block, bytes);
-        }
+        self.note_news();
         while self.writing.is_some() || !self.unreported.is_empty() {
             self.write_journal();
             if self.writing.is_some() {
@@ -302,6 +310,27 @@ impl<'a> Keeper<'a> {
         }
         self.show();
         Ok(())
+    }
+
+    /// Writes what is stored to the journal before the transfer ends early, as far as that succeeds.
+    async fn write_rest(&mut self) {
+        self.note_news();
+        // The write that is running, and one of what came after it began.
+        for _ in 0..2 {
+            self.write_journal();
+            if self.writing.is_some() {
+                let written = written(&mut self.writing).await;
+                if self.note_written(written).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note_news(&mut self) {
+        while let Ok((block, bytes)) = self.news.try_recv() {
+            self.note_stored(block, bytes);
+        }
     }
 
     fn note_stored(&mut self, block: u64, bytes: u32) {
