@@ -155,10 +155,16 @@ pub(super) async fn send_job<S: FrameStream>(
 ) -> Result<(), CrocError> {
     let chunks: u64 = lock(&job.left).iter().map(|range| range.end - range.start).sum();
     let needed = usize::try_from(chunks.div_ceil(BATCH)).unwrap_or(usize::MAX).min(lanes.len());
+    let lane = |link| WriteLane { link, key: key.clone(), source: Arc::clone(source), job: Arc::clone(job) };
+    // Most files are small, and a task for each would take longer than the file.
+    if needed == 1 {
+        let only = lane(lanes.remove(0));
+        lanes.push(only.write().await?);
+        return Ok(());
+    }
     let mut tasks = JoinSet::new();
     for link in lanes.drain(..needed) {
-        let lane = WriteLane { link, key: key.clone(), source: Arc::clone(source), job: Arc::clone(job) };
-        tasks.spawn(reported(lane.write()));
+        tasks.spawn(reported(lane(link).write()));
     }
     while let Some(ended) = tasks.join_next().await {
         lanes.push(joined(ended)?);

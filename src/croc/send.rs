@@ -3,7 +3,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     channel::MAX_MESSAGE,
@@ -195,9 +195,8 @@ impl<S: FrameStream> CrocServing<S> {
         let (mut is_sent, mut is_stored) = (false, false);
         {
             let mut sending = pin!(feed::send_job(&mut self.lanes, &key, source, &job));
-            let mut clock = interval(IDLE_LIMIT);
+            let mut clock = interval_at(Instant::now() + IDLE_LIMIT, IDLE_LIMIT);
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            clock.tick().await;
             let mut before = 0;
             while !is_sent {
                 tokio::select! {
@@ -265,7 +264,7 @@ fn unexpected(message: Result<Message, CrocError>) -> CrocError {
 mod tests {
     use tokio::{
         io::{AsyncWriteExt, DuplexStream, duplex},
-        time::{Instant, sleep},
+        time::sleep,
     };
 
     use super::*;
