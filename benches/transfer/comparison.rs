@@ -1,6 +1,7 @@
 //! Runs the contestants of each task in turns and prints the results.
 
 mod caiman;
+mod croc;
 mod growth;
 mod load;
 mod others;

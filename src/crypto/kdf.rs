@@ -8,9 +8,13 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::{error::CryptoError, pake::SharedKey, secret::Secret, side::Side};
 use crate::labels;
 
-/// How many PBKDF2 iterations a sender asks for unless it is told otherwise: what OWASP recommends for HMAC-SHA-256, between a
-/// twentieth and a few tenths of a second of work.
-pub const DEFAULT_ITERATIONS: u32 = 600_000;
+/// How many PBKDF2 iterations a sender asks for unless it is told otherwise: about a hundredth of a second of work for each channel.
+///
+/// They cost nobody anything who has not broken the key agreement, because K has full entropy. Who has broken it, for one recorded
+/// session, tries codes against the recording: the 41 bits of four words then take a thousand years of one processor core, or about
+/// one of a large graphics card. Counts recommended for stored passwords are six times that, for secrets of which thieves hold
+/// thousands at once; here every session would pay, twice on each side.
+pub const DEFAULT_ITERATIONS: u32 = MIN_ITERATIONS;
 /// The fewest PBKDF2 iterations that a receiver accepts. With fewer, the stretched code would protect too little if the key
 /// agreement were broken.
 pub const MIN_ITERATIONS: u32 = 100_000;
@@ -93,8 +97,8 @@ impl Root {
 /// one label per end and purpose. K has full entropy, so no guess can be tried against a recording even if PBKDF2
 /// were free; the stretched code is the second wall.
 ///
-/// It is slow by design: with [`DEFAULT_ITERATIONS`] it takes between a twentieth and a few tenths of a second, depending on
-/// the processor. So call it off the async threads.
+/// It is slow by design: with [`DEFAULT_ITERATIONS`] it takes between a hundredth and a tenth of a second, depending on the
+/// processor. So call it off the async threads.
 #[must_use]
 pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) -> ChannelKeys {
     Root::stretch(code, key, params).keys(channel)

@@ -112,7 +112,7 @@ fn event(line: &str, name: &str) -> Option<serde_json::Value> {
 }
 
 /// A command without the settings of the user who runs this.
-fn command(binary: &Path, home: &Path) -> Command {
+pub(crate) fn command(binary: &Path, home: &Path) -> Command {
     let mut command = Command::new(binary);
     for name in
         ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "CAIMAN_PATH"]
