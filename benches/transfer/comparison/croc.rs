@@ -52,6 +52,9 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
         command.env("CROC_SECRET", CODE).env("HOME", site.home()).stdin(Stdio::null());
         command
     };
+    // A sender of the program always waits for a receiver of its own kind as well, at a relay of that kind. It starts first: a croc
+    // says that it listens before all its ports are taken.
+    let own_relay = (from == End::Caiman).then(|| Relay::start(Path::new(BINARY), &site.home()));
     let first = free_ports(5);
     let ports: Vec<String> = (first..first + 5).map(|port| port.to_string()).collect();
     let mut relay = command();
@@ -59,8 +62,6 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
     let mut relay = Running::start("croc relay", &mut relay);
     relay.says("that it listens", |line| line.contains(&ports[4]).then_some(()));
     let address = format!("127.0.0.1:{first}");
-    // A sender of the program always waits for a receiver of its own kind as well, at a relay of that kind.
-    let own_relay = (from == End::Caiman).then(|| Relay::start(Path::new(BINARY), &site.home()));
     let send = match &own_relay {
         Some(own_relay) => caiman_send(site, own_relay.address, &address),
         None => {

@@ -4,7 +4,13 @@
 //! `CROC`: croc 10, which brings its own relay. `WORMHOLE_RS`: wormhole-rs 0.8 (crate `magic-wormhole-cli`), whose mailbox and
 //! relay are other programs; `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL` say where they run.
 
-use std::{env, ffi::OsString, process::Command, time::Instant};
+use std::{
+    env,
+    ffi::OsString,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     Contestant, Run, croc,
@@ -53,6 +59,8 @@ pub(crate) fn both(
 ) -> (f64, Vec<(&'static str, Usage)>) {
     let mut sender = Running::start("sender", send.arg(site.source()));
     sender.says("that it waits", |line| line.to_lowercase().contains(waiting).then_some(()));
+    // Senders say their code a little before they wait at the relay, and a receiver that is too early looks again only seconds later.
+    thread::sleep(Duration::from_secs(1));
     let started = Instant::now();
     let (receiver, _) = Running::start("receiver", &mut receive).end();
     let (sender, _) = sender.end();

@@ -7,6 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -41,9 +42,10 @@ fn languages() -> Vec<Words> {
     Words::languages().map(|(tag, _)| Words::of(Some(tag))).collect()
 }
 
-fn keys() -> BTreeSet<&'static str> {
+/// The keys of all messages.
+static KEYS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
     ENGLISH.lines().filter_map(|line| line.split_once(" =")).map(|(key, _)| key.trim()).collect()
-}
+});
 
 #[test]
 fn what_is_not_added_is_named_with_its_reason() {
@@ -68,11 +70,10 @@ fn what_is_not_added_is_named_with_its_reason() {
 
 /// The text consists of words: it is not a message's key, and every placeable in it is filled.
 fn check(text: &str, of: &dyn std::fmt::Debug) {
-    let keys = keys();
     assert!(!text.trim().is_empty(), "nothing is said of {of:?}");
     assert!(!text.contains(['{', '}', '$']), "{of:?}: {text}");
-    assert!(!keys.contains(text), "{of:?}: {text}");
-    let of_a_key = |word: &&str| word.contains('-') && keys.contains(word.trim_matches(['.', ':', ',']));
+    assert!(!KEYS.contains(text), "{of:?}: {text}");
+    let of_a_key = |word: &&str| word.contains('-') && KEYS.contains(word.trim_matches(['.', ':', ',']));
     assert_eq!(text.split_whitespace().find(of_a_key), None, "{of:?}: {text}");
 }
 

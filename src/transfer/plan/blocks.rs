@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_range_costs_as_much_as_its_words() {
         let mut set = BlockSet::default();
-        for _ in 0..20 {
+        for _ in 0..4 {
             set.insert_range(0..1 << 30);
             set.remove_range(1..(1 << 30) - 1);
         }

@@ -20,6 +20,7 @@ use super::{
     journal::Journal,
     layout::{Layout, top_of, under},
     leftovers::{Leftovers, contents},
+    turns::WriteTurns,
 };
 use crate::{
     platform::{
@@ -67,8 +68,7 @@ pub(crate) struct Staging {
     /// Whether the journal names any blocks, so that another transfer can resume from here.
     has_blocks: AtomicBool,
     state: Mutex<StagingState>,
-    /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
-    writing: Mutex<()>,
+    turns: WriteTurns,
     mount: Mount,
     attributes: Attributes,
     /// Locked for reading while bytes are written, and for writing while it is decided what becomes of the folder.
@@ -166,7 +166,7 @@ impl Staging {
             has_blocks: AtomicBool::new(!held.is_empty()),
             held,
             state: Mutex::default(),
-            writing: Mutex::default(),
+            turns: WriteTurns::default(),
             mount,
             attributes: Attributes::default(),
             fate: RwLock::new(Fate::Open),
@@ -459,15 +459,14 @@ impl Staging {
         let hash = BlockHash::of(bytes, self.plan.offset_in_data(segment));
         let file =
             self.layout.open(segment.entry).map_err(|cause| self.cannot_write(segment.entry, cause))?;
-        {
-            let _writing = lock(&self.writing);
-            let written = if self.mount.keeps_holes && is_zero(bytes) {
-                write_zeros_at(&file, bytes, segment.offset)
-            } else {
-                platform::write_all_at(&file, bytes, segment.offset)
-            };
-            written.map_err(|cause| self.cannot_write(segment.entry, cause))?;
-        }
+        let written = if self.mount.keeps_holes && is_zero(bytes) {
+            let _alone = self.turns.take_all();
+            write_zeros_at(&file, bytes, segment.offset)
+        } else {
+            let _turn = self.turns.take(segment.entry);
+            platform::write_all_at(&file, bytes, segment.offset)
+        };
+        written.map_err(|cause| self.cannot_write(segment.entry, cause))?;
         let state = self.lock();
         if state.repairing.is_some() {
             drop(state);
