@@ -40,4 +40,4 @@ pub(super) use text::{
     announce, fitting, heading, line, muted, painted, paragraph, plain, small, small_paragraph, title,
     title_with, title_with_face,
 };
-pub(super) use textures::Textures;
+pub(super) use textures::{Textures, paint_awaited};

@@ -149,6 +149,10 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
             let line = "These are more files than a croc can be told of, so there is no code for croc; pack them into an archive.\nWaiting for the receiver…";
             reporter.say(line, "croc_too_long", json!({}));
         }
+        CrocNews::VersionOff => {
+            let line = "A receiver came with croc 10, which is turned off, and was not let in; croc 11 is.";
+            reporter.say(line, "croc_version_off", json!({}));
+        }
     }
 }
 

@@ -208,6 +208,8 @@ pub enum CrocNews {
     },
     /// There are more files than a croc can be told of, so no code for croc is shown.
     TooLong,
+    /// A receiver came that has croc 10, which the user has turned off. It was not let in. Told once.
+    VersionOff,
 }
 
 /// Something that a croc doesn't get as it is offered.
@@ -302,7 +304,7 @@ pub(crate) fn failed(error: CrocError) -> TransferError {
         CrocError::Silence => TransferError::PeerSilent { seconds: 30 },
         CrocError::Idle => TransferError::PeerSilent { seconds: IDLE_LIMIT.as_secs() },
         CrocError::Misbehaved(what) => Misbehaviour::Croc(what).into(),
-        CrocError::VersionOff => Misbehaviour::Croc("an older version of its protocol").into(),
+        CrocError::VersionOff => Impossible::Croc10Off.into(),
         CrocError::Frame(_) => Misbehaviour::Croc("bytes that aren't croc's").into(),
         CrocError::Message(_) => Misbehaviour::Croc("a message that can't be understood").into(),
         CrocError::Pake(_) => Misbehaviour::Croc("a key exchange that makes no sense").into(),

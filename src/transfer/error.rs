@@ -278,6 +278,9 @@ pub enum Impossible {
     /// The transfer needs a relay on this machine, and none could be started.
     #[error("no relay could be started here: {0}")]
     NoRelayHere(String),
+    /// The other side has croc 10, which the user has turned off.
+    #[error("the other side has croc 10, which is turned off here; allow it, or ask for croc 11")]
+    Croc10Off,
     /// The arguments of a headless command are wrong; the text says how.
     #[error("{0}")]
     Arguments(String),

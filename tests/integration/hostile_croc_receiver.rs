@@ -79,6 +79,8 @@ async fn croc_10_gets_nothing_where_it_is_turned_off() {
     let mut sending = world.0.sender.send(order);
     is_up(&mut sending).await;
     assert!(CrocReceiver::meet(&world, &code, Version::V10).await.is_err());
+    let is_told = |notice: &Notice| matches!(notice, Notice::Croc(CrocNews::VersionOff)).then_some(());
+    sending.told("that croc 10 was not let in", is_told).await;
     world.take(&code).await;
     sending.report().await;
 }

@@ -62,13 +62,12 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
     let mut relay = Running::start("croc relay", &mut relay);
     relay.says("that it listens", |line| line.contains(&ports[4]).then_some(()));
     let address = format!("127.0.0.1:{first}");
-    let send = match &own_relay {
-        Some(own_relay) => caiman_send(site, own_relay.address, &address),
-        None => {
-            let mut send = command();
-            send.args(["--ignore-stdin", "--no-compress", "--relay", &address, "send", "--no-local"]);
-            send
-        }
+    let send = if let Some(own_relay) = &own_relay {
+        caiman_send(site, own_relay.address, &address)
+    } else {
+        let mut send = command();
+        send.args(["--ignore-stdin", "--no-compress", "--relay", &address, "send", "--no-local"]);
+        send
     };
     let receive = match to {
         End::Croc => {

@@ -260,6 +260,7 @@ fn unsuited(words: &Words, reason: &Impossible) -> (String, &'static str) {
             (words.tell("err-long-text", &[("limit", words.bytes(*limit).into())]), "next-as-file")
         }
         Impossible::NoRelayHere(_) => (words.say("err-no-relay-here"), "next-add-relay"),
+        Impossible::Croc10Off => (words.say("err-croc-10-off"), "next-croc-10"),
         // Only the headless commands ask for these.
         Impossible::StreamName | Impossible::NotOneFile { .. } | Impossible::Arguments(_) => {
             (words.say("err-unsuited"), "next-gone")

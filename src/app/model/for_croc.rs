@@ -27,6 +27,8 @@ pub(in crate::app) struct ForCroc {
     pub(in crate::app) tries_left: Option<u8>,
     /// There are more files than a croc can be told of, so there is no code.
     pub(in crate::app) is_too_long: bool,
+    /// A receiver came that has croc 10, which is turned off.
+    pub(in crate::app) is_version_off: bool,
 }
 
 impl ForCroc {
@@ -45,6 +47,7 @@ impl ForCroc {
             CrocNews::RelayBack(relay) => self.away = self.away.take().filter(|(away, _)| *away != relay),
             CrocNews::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             CrocNews::TooLong => self.is_too_long = true,
+            CrocNews::VersionOff => self.is_version_off = true,
             // That is news of the other side.
             CrocNews::Peer { .. } => {}
         }

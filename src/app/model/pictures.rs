@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::protocol::{
     manifest::{Entry, Manifest},
-    thumbnail::Thumbnail,
+    thumbnail::{MAX_THUMBNAILS, Thumbnail},
 };
 
 /// How the files that may have a thumbnail end; any of these may still be something else.
@@ -39,6 +39,21 @@ impl Pictures {
         self.known.get(&entry)?.as_ref()
     }
 
+    /// Whether the sender has been asked for the thumbnail of an entry, and has not answered yet.
+    pub(in crate::app) fn is_awaited(&self, entry: u32) -> bool {
+        !self.are_at_limit() && self.asked.contains(&entry) && !self.known.contains_key(&entry)
+    }
+
+    /// Whether the sender has said that it can't make one of an entry.
+    pub(in crate::app) fn has_none(&self, entry: u32) -> bool {
+        self.known.get(&entry).is_some_and(Option::is_none)
+    }
+
+    /// Whether no more thumbnails are sent of this offer.
+    pub(in crate::app) fn are_at_limit(&self) -> bool {
+        self.known.len() >= MAX_THUMBNAILS as usize
+    }
+
     /// Takes what the sender has answered.
     pub(super) fn learn(&mut self, entry: u32, thumbnail: Option<Arc<Thumbnail>>) {
         self.known.insert(entry, thumbnail);
@@ -68,6 +83,17 @@ mod tests {
     use crate::protocol::manifest::OfferKind;
 
     #[test]
+    fn beyond_the_most_that_are_sent_none_is_waited_for() {
+        let mut pictures = Pictures::default();
+        for entry in 0..MAX_THUMBNAILS {
+            assert!(!pictures.are_at_limit());
+            pictures.learn(entry, None);
+        }
+        pictures.ask(vec![MAX_THUMBNAILS]);
+        assert!(pictures.are_at_limit() && !pictures.is_awaited(MAX_THUMBNAILS));
+    }
+
+    #[test]
     fn each_picture_is_asked_for_once() {
         let offered = Manifest::made_up(OfferKind::Files, &[("a.JPG", 1), ("b.txt", 1), ("png", 1)]);
         let mut pictures = Pictures::of(&offered);
@@ -75,6 +101,7 @@ mod tests {
         assert!(pictures.asks_for(&[0]) && !pictures.asks_for(&[]));
         pictures.ask(vec![0]);
         assert!(!pictures.asks_for(&[0]), "it is asked for");
+        assert!(pictures.is_awaited(0) && !pictures.is_awaited(3) && !pictures.has_none(0));
         assert!(pictures.asks_for(&[0, 3]), "one more has come into sight");
         let thumbnail = Arc::new(Thumbnail::new(1, vec![1, 2, 3]).unwrap());
         pictures.learn(0, Some(Arc::clone(&thumbnail)));
@@ -82,6 +109,7 @@ mod tests {
         pictures.ask(Vec::new());
         assert!(!pictures.asks_for(&[0, 3]));
         assert_eq!((pictures.get(0), pictures.get(3)), (Some(&thumbnail), None));
+        assert!(pictures.has_none(3) && !pictures.has_none(0) && !pictures.is_awaited(0));
         let none = Manifest::made_up(OfferKind::Files, &[("jpg", 1), (".png", 0), ("x.jpg.exe", 1)]);
         assert_eq!(none.entries().iter().filter(|entry| is_picture(entry)).count(), 1);
     }

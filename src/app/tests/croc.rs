@@ -123,6 +123,8 @@ fn what_croc_does_not_take_and_wrong_codes_are_told() {
     screen.notice(id, Notice::Croc(CrocNews::Code { code, relay: None, needs_password: false }));
     assert!(screen.shows("acid-acorn-acre"));
     assert!(screen.shows("0_ a") && screen.shows("up") && !screen.shows("8_ a"), "{:#?}", screen.texts());
+    screen.notice(id, Notice::Croc(CrocNews::VersionOff));
+    assert!(screen.shows(&screen.say("croc-version-off")));
     screen.notice(id, Notice::Croc(CrocNews::WrongTry { tries_left: 1 }));
     let warning = screen.words().tell("croc-wrong-try", &[("left", 1.into())]);
     assert!(screen.shows(&warning));

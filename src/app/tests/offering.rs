@@ -646,8 +646,12 @@ fn a_single_picture_has_a_preview_and_a_text_file_has_none() {
     screen.press(Key::Space);
     assert!(screen.place(&screen.say("picture")).is_some());
     let before = screen.images();
+    assert!(!screen.shows(&screen.say("picture-none")), "it may still come");
     let thumbnail = Arc::new(Thumbnail::new(2, vec![200; 12]).unwrap());
     screen.notice(id, Notice::Thumbnail { entry: 0, thumbnail: Some(thumbnail) });
     screen.settle();
     assert_eq!(screen.images(), before + 1);
+    screen.notice(id, Notice::Thumbnail { entry: 0, thumbnail: None });
+    screen.settle();
+    assert!(screen.shows(&screen.say("picture-none")));
 }

@@ -81,6 +81,9 @@ pub(super) fn croc_notes_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     if for_croc.is_too_long {
         note(ui, Tone::Warning, &view.say("croc-too-long"));
     }
+    if for_croc.is_version_off && for_croc.works() {
+        note(ui, Tone::Warning, &view.say("croc-version-off"));
+    }
     match for_croc.tries_left {
         Some(0) => note(ui, Tone::Warning, &view.say("croc-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("croc-wrong-try", &[("left", left.into())])),

@@ -24,9 +24,10 @@ use crate::{
         widgets::{
             Icon, focus_ring,
             form::{self, Mark},
-            line, link, muted, paint_icon, part, plain, row, small,
+            line, link, muted, paint_awaited, paint_icon, part, plain, row, small,
         },
     },
+    protocol::thumbnail::MAX_THUMBNAILS,
     transfer::show::Shown,
 };
 
@@ -90,7 +91,11 @@ pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut Vie
             let left = Rect::from_min_size(place.min, vec2(width, LARGE_PICTURE));
             view.textures.draw(ui, (card.id, 0), thumbnail, left);
         }
+        None if sheet.pictures.is_awaited(0) => paint_awaited(ui, place),
         None => paint_icon(ui, Icon::Image, place.center(), 32.0, palette(ui).muted),
+    }
+    if sheet.pictures.has_none(0) {
+        small(ui, &view.say("picture-none"));
     }
     if sheet.pictures.asks_for(&[0]) {
         view.act(Action::Sheet(card.id, SheetAction::InSight(vec![0])));
@@ -135,6 +140,9 @@ fn tools_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, is_long: bool,
             search_ui(ui, card, sheet, view);
         }
     });
+    if are_shown && sheet.pictures.are_at_limit() {
+        small(ui, &view.words.tell("pictures-most", &[("count", MAX_THUMBNAILS.into())]));
+    }
     view.actions.extend(did);
 }
 
@@ -340,6 +348,8 @@ fn sign_ui(ui: &Ui, card: &Card, sheet: &Sheet, node: &Node, at: Pos2, view: &mu
     if let Some(thumbnail) = thumbnail {
         let place = Rect::from_center_size(middle, Vec2::splat(PICTURE));
         view.textures.draw(ui, (card.id, node.entry), thumbnail, place);
+    } else if sheet.pictures.are_shown && sheet.pictures.is_awaited(node.entry) {
+        paint_awaited(ui, Rect::from_center_size(middle, Vec2::splat(PICTURE)));
     } else {
         let entry = sheet.offer.manifest.entries().get(node.entry as usize);
         let name = entry.map_or("", |entry| entry.path.name());

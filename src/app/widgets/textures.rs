@@ -4,10 +4,15 @@ use std::collections::HashMap;
 
 use eframe::egui::{ColorImage, Image, Rect, TextureHandle, TextureOptions, Ui, vec2};
 
-use crate::{engine::TaskId, protocol::thumbnail::Thumbnail};
+use crate::{app::theme::palette, engine::TaskId, protocol::thumbnail::Thumbnail};
 
 /// Radius of a thumbnail's corners, in points.
 const CORNERS: u8 = 4;
+
+/// Paints the place of a thumbnail that is still to come.
+pub(in crate::app) fn paint_awaited(ui: &Ui, place: Rect) {
+    ui.painter().rect_filled(place, CORNERS, palette(ui).sunken);
+}
 
 /// The thumbnails that are in sight.
 #[derive(Default)]

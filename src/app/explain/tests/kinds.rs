@@ -264,7 +264,8 @@ pub(super) fn unsuited() -> Vec<Impossible> {
             U::LongText { .. } => U::StreamName,
             U::StreamName => U::NotOneFile { entries: 2 },
             U::NotOneFile { .. } => U::NoRelayHere("port 27001 is taken".to_owned()),
-            U::NoRelayHere(_) => U::Arguments("an option is missing".to_owned()),
+            U::NoRelayHere(_) => U::Croc10Off,
+            U::Croc10Off => U::Arguments("an option is missing".to_owned()),
             U::Arguments(_) => return None,
         })
     })

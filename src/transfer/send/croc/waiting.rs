@@ -8,7 +8,7 @@ use std::{
     future,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -81,6 +81,8 @@ struct SharedWait {
     /// The tries that may still be made. One is taken for each handshake, and given back unless the code was wrong.
     tries: Semaphore,
     tries_left: AtomicU8,
+    /// Whether the user knows that a receiver has a version that is turned off.
+    told_of_version: AtomicBool,
     /// Cancelled after the last wrong code.
     is_over: CancellationToken,
     context: Context,
@@ -98,6 +100,7 @@ impl CrocWait {
             posting: posting.clone(),
             tries: Semaphore::new(usize::from(MAX_TRIES)),
             tries_left: AtomicU8::new(MAX_TRIES),
+            told_of_version: AtomicBool::new(false),
             is_over: CancellationToken::new(),
             context: context.clone(),
         });
@@ -249,6 +252,12 @@ impl RelayVisit {
                 self.tell(CrocNews::WrongTry { tries_left }).await;
                 if tries_left == 0 {
                     self.shared.is_over.cancel();
+                }
+                None
+            }
+            Err(CrocError::VersionOff) => {
+                if !self.shared.told_of_version.swap(true, Ordering::Relaxed) {
+                    self.tell(CrocNews::VersionOff).await;
                 }
                 None
             }
