@@ -19,20 +19,20 @@ const QUEUES: usize = 16;
 /// The writers of one transfer.
 #[derive(Default)]
 pub(crate) struct WriteTurns {
-    queues: [Queue; QUEUES],
+    queues: [FileQueue; QUEUES],
     /// Locked for reading by whoever writes, and for writing by whoever changes a file's length.
     lengths: RwLock<()>,
 }
 
 #[derive(Default)]
-struct Queue {
+struct FileQueue {
     writers: Mutex<usize>,
     left: Condvar,
 }
 
 /// A thread's turn to write, until it is dropped.
 pub(crate) struct WriteTurn<'a> {
-    queue: &'a Queue,
+    queue: &'a FileQueue,
     _length: RwLockReadGuard<'a, ()>,
 }
 
