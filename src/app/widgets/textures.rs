@@ -11,7 +11,7 @@ const CORNERS: u8 = 4;
 
 /// Paints the place of a thumbnail that is still to come.
 pub(in crate::app) fn paint_awaited(ui: &Ui, place: Rect) {
-    ui.painter().rect_filled(place, CORNERS, palette(ui).sunken);
+    ui.painter().rect_filled(place, CORNERS, palette(ui).line);
 }
 
 /// The thumbnails that are in sight.

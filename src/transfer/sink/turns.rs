@@ -1,8 +1,8 @@
 //! Who writes into which file at the moment.
 //!
-//! Systems let one thread at a time write into a file: while bytes are copied, another one that wants to waits in the kernel and burns
-//! a core. So threads wait for their turn here, where they sleep. But copying a block takes a tenth of a millisecond: whoever takes
-//! much longer waits for a slow disk, and there several writes at once bring more, so the next ones go ahead.
+//! Systems let one thread at a time write into a file: while bytes are copied, a second thread waits in the kernel and keeps a core
+//! busy. So threads wait for their turn here, where they sleep. Copying a block takes a tenth of a millisecond. A write that takes much
+//! longer waits for a slow disk, where several writes at once are faster than one after the other, so the next threads go ahead.
 
 use std::{
     sync::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -20,7 +20,7 @@ const QUEUES: usize = 16;
 #[derive(Default)]
 pub(crate) struct WriteTurns {
     queues: [FileQueue; QUEUES],
-    /// Locked for reading by whoever writes, and for writing by whoever changes a file's length.
+    /// Locked for reading while a block is written, and for writing while the length of a file is changed.
     lengths: RwLock<()>,
 }
 
