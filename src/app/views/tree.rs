@@ -81,6 +81,10 @@ pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut Vie
         }
         return;
     }
+    if sheet.pictures.has_none(0) {
+        small(ui, &view.say("picture-none"));
+        return;
+    }
     let (place, response) = ui.allocate_exact_size(Vec2::splat(LARGE_PICTURE), Sense::hover());
     let name = view.say("picture");
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
@@ -91,11 +95,7 @@ pub(super) fn picture_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut Vie
             let left = Rect::from_min_size(place.min, vec2(width, LARGE_PICTURE));
             view.textures.draw(ui, (card.id, 0), thumbnail, left);
         }
-        None if sheet.pictures.is_awaited(0) => paint_awaited(ui, place),
-        None => paint_icon(ui, Icon::Image, place.center(), 32.0, palette(ui).muted),
-    }
-    if sheet.pictures.has_none(0) {
-        small(ui, &view.say("picture-none"));
+        None => paint_awaited(ui, place),
     }
     if sheet.pictures.asks_for(&[0]) {
         view.act(Action::Sheet(card.id, SheetAction::InSight(vec![0])));
