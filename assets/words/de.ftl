@@ -270,7 +270,7 @@ croc-wrong-try = { $left ->
  }
 croc-away = Für croc lässt sich das Relay { $relay } gerade nicht verwenden: { $why } Es wird immer wieder versucht.
 croc-too-long = Das sind mehr Dateien, als croc genannt werden können, darum gibt es keinen Code für croc.
-croc-version-off = Ein Empfänger kam mit croc 10, das in den Einstellungen abgeschaltet ist, und wurde nicht eingelassen. Mit croc 11 wird er es.
+croc-version-off = Ein Empfänger kam mit croc 10, das in den Einstellungen abgeschaltet ist. Nur croc 11 wird eingelassen.
 croc-names = croc nimmt manche Namen nicht, wie sie sind:
 croc-renamed = { $path } wird { $name }
 croc-link = { $path } ist eine Verknüpfung, die aus ihrem Ordner führt, und wird ausgelassen

@@ -271,7 +271,7 @@ croc-wrong-try = { $left ->
  }
 croc-away = For croc, the relay { $relay } can't be used for now: { $why } It is tried again and again.
 croc-too-long = These are more files than croc can be told of, so there is no code for croc.
-croc-version-off = A receiver came with croc 10, which is turned off in the settings, and was not let in. With croc 11 it is.
+croc-version-off = A receiver came with croc 10, which is turned off in the settings. Only croc 11 is let in.
 croc-names = croc doesn't take some names as they are:
 croc-renamed = { $path } becomes { $name }
 croc-link = { $path } is a link that leads out of its folder, and is left out

@@ -276,7 +276,7 @@ croc-wrong-try = { $left ->
  }
 croc-away = Pour croc, le relais { $relay } ne peut pas être utilisé pour l’instant : { $why } De nouveaux essais se suivent.
 croc-too-long = Ces fichiers sont trop nombreux pour croc, il n’y a donc pas de code pour croc.
-croc-version-off = Un destinataire s’est présenté avec croc 10, désactivé dans les paramètres, et n’a pas été admis. Avec croc 11, il le sera.
+croc-version-off = Un destinataire s’est présenté avec croc 10, désactivé dans les paramètres. Seul croc 11 est admis.
 croc-names = croc ne prend pas certains noms tels quels :
 croc-renamed = { $path } devient { $name }
 croc-link = { $path } est un lien qui mène hors de son dossier, et est omis

@@ -150,7 +150,7 @@ pub(super) fn show(news: &CrocNews, reporter: &Reporter) {
             reporter.say(line, "croc_too_long", json!({}));
         }
         CrocNews::VersionOff => {
-            let line = "A receiver came with croc 10, which is turned off, and was not let in; croc 11 is.";
+            let line = "A receiver came with croc 10, which is turned off. Only croc 11 is let in.";
             reporter.say(line, "croc_version_off", json!({}));
         }
     }
