@@ -7,6 +7,7 @@ mod load;
 mod others;
 mod plain;
 mod process;
+mod sendme;
 mod settings;
 mod site;
 mod table;
@@ -19,6 +20,7 @@ use site::Site;
 use table::{Row, Table};
 
 /// How one transfer went.
+#[derive(Default)]
 pub(crate) struct Run {
     /// The seconds from the receiver's start until both sides have ended.
     pub(crate) seconds: f64,

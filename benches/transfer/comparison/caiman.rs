@@ -1,6 +1,7 @@
 //! The program itself: its relay, and transfers through the relay or around it.
 
 use std::{
+    env,
     io::{Read, Write},
     iter,
     net::{SocketAddr, TcpStream},
@@ -11,7 +12,10 @@ use std::{
 
 use super::{Contestant, Run, process::Running, process::Usage, settings::Settings, site::Site};
 
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_caiman");
+/// The program that is measured.
+pub(crate) fn binary() -> PathBuf {
+    env::var_os("CAIMAN").map_or_else(|| env!("CARGO_BIN_EXE_caiman").into(), PathBuf::from)
+}
 
 /// A relay in a process of its own.
 pub(crate) struct Relay {
@@ -63,7 +67,7 @@ impl Relay {
 
 /// This build and other builds, through a relay and around it.
 pub(crate) fn contestants(settings: &Settings) -> Vec<Contestant> {
-    let this = ("caiman".to_owned(), PathBuf::from(BINARY));
+    let this = ("caiman".to_owned(), binary());
     let others = settings.other_builds.iter().map(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         (name.into_owned(), path.clone())
@@ -103,7 +107,8 @@ pub(crate) fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
     let (relay, relayed) = relay.stop();
     let is_as_told = if through_relay { relayed >= site.bytes } else { relayed < site.bytes / 10 };
     assert!(is_as_told, "{relayed} of {} bytes went over the relay's lanes", site.bytes);
-    Run { seconds, moving, processes: vec![("sender", sender), ("relay", relay), ("receiver", receiver)] }
+    let processes = vec![("sender", sender), ("relay", relay), ("receiver", receiver)];
+    Run { seconds, moving, processes }
 }
 
 fn event(line: &str, name: &str) -> Option<serde_json::Value> {

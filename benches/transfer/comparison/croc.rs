@@ -1,19 +1,20 @@
 //! croc's protocol, if `CROC` names a croc 10: a croc at both ends, and the program in the place of either and of both, all through
-//! a relay of croc's own. Without compression, because the data is taken to be compressed already.
+//! a relay of croc's own. Without compression, because the data is taken to be compressed already; a croc as it is by itself, which
+//! compresses, is measured beside them with the large file.
 
 use std::{
     ffi::OsString,
     net::SocketAddr,
-    path::Path,
     process::{Command, Stdio},
     rc::Rc,
 };
 
 use super::{
     Contestant, Run,
-    caiman::{self, BINARY, Relay, free_ports},
+    caiman::{self, Relay, free_ports},
     others::both,
     process::Running,
+    settings::Task,
     site::Site,
 };
 
@@ -27,26 +28,36 @@ enum End {
     Caiman,
 }
 
-/// The four pairs.
-pub(crate) fn contestants(binary: &OsString) -> Vec<Contestant> {
+/// Whether a croc compresses what it sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    Off,
+    AsItIs,
+}
+
+/// The four pairs, and for a large file a croc as it is by itself.
+pub(crate) fn contestants(binary: &OsString, task: Task) -> Vec<Contestant> {
     let binary = Rc::new(binary.clone());
-    let pairs = [
-        ("croc, relay", End::Croc, End::Croc),
-        ("croc to caiman", End::Croc, End::Caiman),
-        ("caiman to croc", End::Caiman, End::Croc),
-        ("caiman, croc's protocol", End::Caiman, End::Caiman),
+    let mut pairs = vec![
+        ("croc, relay", End::Croc, End::Croc, Compression::Off),
+        ("croc to caiman", End::Croc, End::Caiman, Compression::Off),
+        ("caiman to croc", End::Caiman, End::Croc, Compression::Off),
+        ("caiman, croc's protocol", End::Caiman, End::Caiman, Compression::Off),
     ];
+    if matches!(task, Task::Large) {
+        pairs.push(("croc as it is, relay", End::Croc, End::Croc, Compression::AsItIs));
+    }
     pairs
         .into_iter()
-        .map(|(name, from, to)| {
+        .map(|(name, from, to, compression)| {
             let binary = Rc::clone(&binary);
-            let run = move |site: &Site| transfer(&binary, site, from, to);
+            let run = move |site: &Site| transfer(&binary, site, from, to, compression);
             Contestant { name: name.to_owned(), run: Box::new(run) }
         })
         .collect()
 }
 
-fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
+fn transfer(binary: &OsString, site: &Site, from: End, to: End, compression: Compression) -> Run {
     let command = || {
         let mut command = Command::new(binary);
         command.env("CROC_SECRET", CODE).env("HOME", site.home()).stdin(Stdio::null());
@@ -54,7 +65,7 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
     };
     // A sender of the program always waits for a receiver of its own kind as well, at a relay of that kind. It starts first: a croc
     // says that it listens before all its ports are taken.
-    let own_relay = (from == End::Caiman).then(|| Relay::start(Path::new(BINARY), &site.home()));
+    let own_relay = (from == End::Caiman).then(|| Relay::start(&caiman::binary(), &site.home()));
     let first = free_ports(5);
     let ports: Vec<String> = (first..first + 5).map(|port| port.to_string()).collect();
     let mut relay = command();
@@ -66,7 +77,11 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
         caiman_send(site, own_relay.address, &address)
     } else {
         let mut send = command();
-        send.args(["--ignore-stdin", "--no-compress", "--relay", &address, "send", "--no-local"]);
+        send.arg("--ignore-stdin");
+        if compression == Compression::Off {
+            send.arg("--no-compress");
+        }
+        send.args(["--relay", &address, "send", "--no-local"]);
         send
     };
     let receive = match to {
@@ -76,7 +91,7 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
             receive
         }
         End::Caiman => {
-            let mut receive = caiman::command(Path::new(BINARY), &site.home());
+            let mut receive = caiman::command(&caiman::binary(), &site.home());
             receive.args(["receive", "--croc", "--croc-relay", &address, CODE, "--yes", "--out"]);
             receive.arg(site.target());
             receive
@@ -88,11 +103,11 @@ fn transfer(binary: &OsString, site: &Site, from: End, to: End) -> Run {
     if let Some(own_relay) = own_relay {
         own_relay.stop();
     }
-    Run { seconds, moving: None, processes }
+    Run { seconds, processes, ..Run::default() }
 }
 
 fn caiman_send(site: &Site, own_relay: SocketAddr, address: &str) -> Command {
-    let mut send = caiman::command(Path::new(BINARY), &site.home());
+    let mut send = caiman::command(&caiman::binary(), &site.home());
     send.args([
         "send",
         "--croc",

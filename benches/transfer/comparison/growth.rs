@@ -3,7 +3,6 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Run,
-    caiman::{BINARY, Relay, transfer},
+    caiman::{Relay, binary, transfer},
     settings::Settings,
     site::Site,
 };
@@ -68,7 +67,7 @@ pub(crate) fn rooms(settings: &Settings) {
         ];
         let limit = (count + 100).to_string();
         let limits: Vec<&str> = limits.iter().flat_map(|name| [*name, &limit]).collect();
-        let relay = Relay::start_with(Path::new(BINARY), &site.home(), &limits);
+        let relay = Relay::start_with(&binary(), &site.home(), &limits);
         let before = resident_bytes(relay.id());
         let started = Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -118,7 +117,7 @@ pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first
 }
 
 fn through_relay(site: &Site) -> Run {
-    let run = transfer(Path::new(BINARY), site, true);
+    let run = transfer(&binary(), site, true);
     fs::remove_dir_all(site.target()).unwrap();
     run
 }

@@ -2,7 +2,6 @@
 //! rooms on one core. This program is also the clients, so they take their share of the machine.
 
 use std::{
-    path::Path,
     process::Command,
     sync::{
         Arc,
@@ -23,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    caiman::{BINARY, Relay},
+    caiman::{Relay, binary},
     growth::{enter, resident_bytes},
     settings::Settings,
     site::Site,
@@ -216,7 +215,7 @@ fn relay(site: &Site, rooms: u64) -> Relay {
         "--max-memory",
         "8GiB",
     ];
-    Relay::start_with(Path::new(BINARY), &site.home(), &limits)
+    Relay::start_with(&binary(), &site.home(), &limits)
 }
 
 fn runtime() -> Runtime {

@@ -1,8 +1,8 @@
 //! Other programs that do the same, if the environment names them, and the program with them. They run through a relay on this
-//! machine.
+//! machine, or without one.
 //!
 //! `CROC`: croc 10, which brings its own relay. `WORMHOLE_RS`: wormhole-rs 0.8 (crate `magic-wormhole-cli`), whose mailbox and
-//! relay are other programs; `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL` say where they run.
+//! relay are other programs; `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL` say where they run. `SENDME`: sendme.
 
 use std::{
     env,
@@ -15,6 +15,7 @@ use std::{
 use super::{
     Contestant, Run, croc,
     process::{Running, Usage},
+    sendme,
     settings::Task,
     site::Site,
 };
@@ -25,10 +26,14 @@ const CODE: &str = "7-crocodile-caiman";
 pub(crate) fn contestants(task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
     let (mut present, mut absent) = (Vec::new(), Vec::new());
     match env::var_os("CROC") {
-        Some(binary) => present.extend(croc::contestants(&binary)),
+        Some(binary) => present.extend(croc::contestants(&binary, task)),
         None => absent.push("croc, relay"),
     }
-    if task == Task::Large {
+    match env::var_os("SENDME") {
+        Some(binary) => present.push(sendme::contestant(&binary)),
+        None => absent.push("sendme, direct"),
+    }
+    if matches!(task, Task::Large) {
         let name = "wormhole-rs, relay";
         match env::var_os("WORMHOLE_RS") {
             Some(binary) => present.push(Contestant {
@@ -47,7 +52,7 @@ fn wormhole(binary: &OsString, site: &Site) -> Run {
     let mut receive = Command::new(binary);
     receive.args(["receive", "--noconfirm", "--force-relay", "--out-dir"]).arg(site.target()).arg(CODE);
     let (seconds, processes) = both(send, receive, site, CODE);
-    Run { seconds, moving: None, processes }
+    Run { seconds, processes, ..Run::default() }
 }
 
 /// Starts the sender of what the site has, and the receiver once the sender says `waiting`; waits for both.

@@ -24,7 +24,12 @@ use ::caiman::{
     transfer::plan::MIN_BLOCK,
 };
 
-use super::{Contestant, Run, caiman::Relay, process::Running, site::Site};
+use super::{
+    Contestant, Run,
+    caiman::{Relay, binary},
+    process::Running,
+    site::Site,
+};
 
 const LANES: u16 = 8;
 const ROOM: RoomId = RoomId([7; 16]);
@@ -36,7 +41,7 @@ pub(crate) fn contestants() -> Vec<Contestant> {
 }
 
 fn transfer(site: &Site) -> Run {
-    let relay = Relay::start(Path::new(env!("CARGO_BIN_EXE_caiman")), &site.home());
+    let relay = Relay::start(&binary(), &site.home());
     let command = |what: &str, path: &Path| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg(what).arg(relay.address.to_string()).arg(path);
@@ -51,11 +56,8 @@ fn transfer(site: &Site) -> Run {
     let seconds = started.elapsed().as_secs_f64();
     let (relay, relayed) = relay.stop();
     assert!(relayed >= site.bytes, "{relayed} bytes went over the relay's lanes");
-    Run {
-        seconds,
-        moving: None,
-        processes: vec![("sender", sender), ("relay", relay), ("receiver", receiver)],
-    }
+    let processes = vec![("sender", sender), ("relay", relay), ("receiver", receiver)];
+    Run { seconds, processes, ..Run::default() }
 }
 
 /// Runs one side of a transfer, if the arguments say so.

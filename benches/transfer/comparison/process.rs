@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use wait4::Wait4;
 
 /// How long a wait may take before it counts as a hang and ends the benchmark. Much longer than anything here takes.
@@ -91,8 +92,17 @@ impl Running {
 
     /// Asks the process to end, and waits until it has.
     pub(crate) fn stop(self) -> Usage {
-        let id = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.end_by(Signal::TERM)
+    }
+
+    /// Ends the process as Control-C in a terminal does, and waits until it has ended.
+    pub(crate) fn interrupt(self) -> Usage {
+        self.end_by(Signal::INT)
+    }
+
+    fn end_by(self, signal: Signal) -> Usage {
+        let id = Pid::from_child(self.child.as_ref().unwrap());
+        kill_process(id, signal).unwrap();
         self.end().0
     }
 

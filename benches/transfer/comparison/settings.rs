@@ -2,7 +2,8 @@
 //! `BENCH_ROUNDS`, `BENCH_DIR` (the folder for the files; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
 //! `small`, `growth`, `load`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for growth, `BENCH_TRANSFERS` and
 //! `BENCH_TALKING` (rooms) for the load of a relay. `OTHER_CAIMAN` names other builds of the program, separated as in PATH,
-//! which are measured beside this one; `CROC` and `WORMHOLE_RS` name other programs.
+//! which are measured beside this one; `CROC`, `WORMHOLE_RS` and `SENDME` name other programs. `CAIMAN` names a program to be measured
+//! in place of the one that was built with this benchmark.
 
 use std::{env, path::PathBuf};
 

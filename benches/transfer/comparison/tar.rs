@@ -31,5 +31,6 @@ fn transfer(site: &Site) -> Run {
     let (sender, _) = sender.end();
     let (receiver, _) = receiver.end();
     let seconds = started.elapsed().as_secs_f64();
-    Run { seconds, moving: None, processes: vec![("sender", sender), ("receiver", receiver)] }
+    let processes = vec![("sender", sender), ("receiver", receiver)];
+    Run { seconds, processes, ..Run::default() }
 }
