@@ -2,9 +2,12 @@
 
 mod caiman;
 mod croc;
+mod figures;
 mod growth;
 mod load;
+mod numbers;
 mod others;
+mod page;
 mod plain;
 mod process;
 mod sendme;
@@ -12,12 +15,14 @@ mod settings;
 mod site;
 mod table;
 mod tar;
+mod targets;
 
 use std::io::{self, Write};
 
 use settings::{Settings, Task};
 use site::Site;
 use table::{Row, Table};
+use targets::Figures;
 
 /// How one transfer went.
 #[derive(Default)]
@@ -26,8 +31,30 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// The seconds of that in which bytes moved and were checked, if the contestant reports them.
     pub(crate) moving: Option<f64>,
+    /// The seconds from the sender's start to its code, if that is what a contestant shows.
+    pub(crate) code_after: Option<f64>,
     /// What each process used, by its part in the transfer.
     pub(crate) processes: Vec<(&'static str, process::Usage)>,
+}
+
+impl Run {
+    /// What the process with this part used.
+    pub(crate) fn usage(&self, part: &str) -> Option<&process::Usage> {
+        self.processes.iter().find(|(name, _)| *name == part).map(|(_, usage)| usage)
+    }
+
+    /// The most resident memory that one of the processes took, in bytes.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.processes.iter().map(|(_, usage)| usage.peak_bytes).max().unwrap_or_default()
+    }
+}
+
+/// What the contestants of a task have shown. The first is the one that the others are compared with.
+pub(crate) struct Measured {
+    pub(crate) task: Task,
+    /// How many bytes each contestant moved.
+    pub(crate) bytes: u64,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// A program that can do a task.
@@ -45,25 +72,33 @@ pub(crate) fn main() {
     }
     let settings = Settings::read(&args);
     println!("{}", settings.describe());
+    let mut figures = Figures::default();
     for task in settings.tasks() {
-        compare(&settings, task);
+        let measured = measure(&settings, task);
+        println!("\n\n{}", Table { rows: &measured.rows, bytes: measured.bytes });
+        for name in contestants(&settings, task).1 {
+            println!("- {name}: absent");
+        }
+        figures::of_task(&measured, &mut figures);
     }
     if settings.is_about_growth {
-        growth::sizes(&settings);
-        growth::counts(&settings);
-        growth::rooms(&settings);
+        growth::sizes(&settings, &mut figures);
+        growth::counts(&settings, &mut figures);
+        growth::rooms(&settings, &mut figures);
     }
     if settings.is_about_load {
         load::transfers(&settings);
-        load::messages(&settings);
+        load::messages(&settings, &mut figures);
     }
+    page::finish(&settings, &figures);
 }
 
-fn compare(settings: &Settings, task: Task) {
+/// Has the contestants take turns at a task.
+fn measure(settings: &Settings, task: Task) -> Measured {
     let site = Site::new(settings, task);
-    let (contestants, absent) = contestants(settings, task);
+    let (contestants, _) = contestants(settings, task);
     let mut rows: Vec<Row> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
-    print!("\n{}: ", task.describe(settings));
+    print!("\n{}: ", task.describe());
     // The first round warms the page cache and does not count.
     for round in 0..=settings.rounds {
         for (contestant, row) in contestants.iter().zip(&mut rows) {
@@ -76,18 +111,15 @@ fn compare(settings: &Settings, task: Task) {
             let _ = io::stdout().flush();
         }
     }
-    println!("\n\n{}", Table { rows: &rows, bytes: site.bytes });
-    for name in absent {
-        println!("- {name}: absent");
-    }
+    Measured { task, bytes: site.bytes, rows }
 }
 
 /// The contestants of a task, of which the first is the one that the others are compared with; and the names of those that
 /// would take part if they were installed.
 fn contestants(settings: &Settings, task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
     let mut present = match task {
-        Task::Large => plain::contestants(),
-        Task::Small => tar::contestants(),
+        Task::Large(_) => plain::contestants(),
+        Task::Small(_) => tar::contestants(),
     };
     present.extend(caiman::contestants(settings));
     let (others, absent) = others::contestants(task);

@@ -90,11 +90,13 @@ pub(crate) fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
     let path = if through_relay { "relay" } else { "auto" };
     let common = ["--json", "--server", &server, "--path", path];
     let mut command = command(binary, &site.home());
+    let asked = Instant::now();
     let mut sender = Running::start("sender", command.arg("send").args(common).arg(site.source()));
     let code = sender.says("its code", |line| {
         let event = event(line, "code")?;
         Some(event["code"].as_str()?.to_owned())
     });
+    let code_after = asked.elapsed().as_secs_f64();
     let started = Instant::now();
     let mut command = self::command(binary, &site.home());
     command.args(["receive", &code, "--yes", "--out"]).arg(site.target()).args(common);
@@ -108,7 +110,7 @@ pub(crate) fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
     let is_as_told = if through_relay { relayed >= site.bytes } else { relayed < site.bytes / 10 };
     assert!(is_as_told, "{relayed} of {} bytes went over the relay's lanes", site.bytes);
     let processes = vec![("sender", sender), ("relay", relay), ("receiver", receiver)];
-    Run { seconds, moving, processes }
+    Run { seconds, moving, code_after: Some(code_after), processes }
 }
 
 fn event(line: &str, name: &str) -> Option<serde_json::Value> {

@@ -44,7 +44,7 @@ pub(crate) fn contestants(binary: &OsString, task: Task) -> Vec<Contestant> {
         ("caiman to croc", End::Caiman, End::Croc, Compression::Off),
         ("caiman, croc's protocol", End::Caiman, End::Caiman, Compression::Off),
     ];
-    if matches!(task, Task::Large) {
+    if matches!(task, Task::Large(_)) {
         pairs.push(("croc as it is, relay", End::Croc, End::Croc, Compression::AsItIs));
     }
     pairs

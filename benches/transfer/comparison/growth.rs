@@ -15,8 +15,10 @@ use tokio::task::JoinSet;
 use super::{
     Run,
     caiman::{Relay, binary, transfer},
+    figures,
     settings::Settings,
     site::Site,
+    targets::Figures,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -26,17 +28,19 @@ const AT_ONCE: usize = 64;
 
 /// Sends one file of each size. The files are holes, so that reading them costs almost nothing and no disk has to hold them
 /// twice.
-pub(crate) fn sizes(settings: &Settings) {
+pub(crate) fn sizes(settings: &Settings, figures: &mut Figures) {
     head("MiB in one file");
     for mib in &settings.sizes_mib {
         let site = Site::empty(settings);
         File::create(site.source()).unwrap().set_len(mib * MIB).unwrap();
-        row(*mib, &through_relay(&site));
+        let run = through_relay(&site);
+        row(*mib, &run);
+        figures::of_large_file(*mib, run.peak_bytes(), figures);
     }
 }
 
 /// Sends each number of files, of 100 bytes each, with a thousand in each folder.
-pub(crate) fn counts(settings: &Settings) {
+pub(crate) fn counts(settings: &Settings, figures: &mut Figures) {
     head("files");
     for count in &settings.counts {
         let site = Site::empty(settings);
@@ -47,12 +51,14 @@ pub(crate) fn counts(settings: &Settings) {
             }
             fs::write(folder.join(number.to_string()), [7; 100]).unwrap();
         }
-        row(*count, &through_relay(&site));
+        let run = through_relay(&site);
+        row(*count, &run);
+        figures::of_many_files(*count, run.peak_bytes(), figures);
     }
 }
 
 /// Measures a relay with each number of rooms, in each of which a sender waits.
-pub(crate) fn rooms(settings: &Settings) {
+pub(crate) fn rooms(settings: &Settings, figures: &mut Figures) {
     println!(
         "\n| rooms with a waiting client | seconds to open | relay's resident MiB | KiB a room |\n| --- | --- | --- | --- |"
     );
@@ -74,11 +80,9 @@ pub(crate) fn rooms(settings: &Settings) {
         let address = RelayAddress::from_socket(relay.address);
         let waiting = runtime.block_on(wait_in_rooms(&address, *count));
         let (seconds, after) = (started.elapsed().as_secs_f64(), resident_bytes(relay.id()));
-        println!(
-            "| {count} | {seconds:.2} | {:.1} | {:.1} |",
-            after as f64 / MIB as f64,
-            after.saturating_sub(before) as f64 / 1024.0 / *count as f64
-        );
+        let kib_each = after.saturating_sub(before) as f64 / 1024.0 / *count as f64;
+        println!("| {count} | {seconds:.2} | {:.1} | {kib_each:.1} |", after as f64 / MIB as f64);
+        figures::of_idle_rooms(*count, kib_each, figures);
         drop(waiting);
         relay.stop();
     }

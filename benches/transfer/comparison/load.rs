@@ -23,9 +23,11 @@ use tokio::{
 
 use super::{
     caiman::{Relay, binary},
+    figures,
     growth::{enter, resident_bytes},
     settings::Settings,
     site::Site,
+    targets::Figures,
 };
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -69,7 +71,7 @@ pub(crate) fn transfers(settings: &Settings) {
 }
 
 /// Measures messages through each number of rooms at once, with the relay on one core. Gives up if one is lost or altered.
-pub(crate) fn messages(settings: &Settings) {
+pub(crate) fn messages(settings: &Settings, figures: &mut Figures) {
     println!("\n| rooms | messages | lost | seconds | relay, CPU s | relay, resident MiB | KiB a room |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for count in &settings.talking {
@@ -108,6 +110,7 @@ pub(crate) fn messages(settings: &Settings) {
             resident.saturating_sub(before) as f64 / 1024.0 / *count as f64,
         );
     }
+    figures::of_talking_rooms(settings.talking.iter().copied().max(), MESSAGES * 2, figures);
 }
 
 /// Runs this many transfers side by side, and returns the bytes that each has moved.

@@ -33,7 +33,7 @@ pub(crate) fn contestants(task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
         Some(binary) => present.push(sendme::contestant(&binary)),
         None => absent.push("sendme, direct"),
     }
-    if matches!(task, Task::Large) {
+    if matches!(task, Task::Large(_)) {
         let name = "wormhole-rs, relay";
         match env::var_os("WORMHOLE_RS") {
             Some(binary) => present.push(Contestant {
@@ -44,6 +44,14 @@ pub(crate) fn contestants(task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
         }
     }
     (present, absent)
+}
+
+/// The version of the program that this variable of the environment names: the last word of what it says of itself.
+pub(crate) fn version(variable: &str) -> String {
+    let asked = env::var_os(variable).map(|binary| Command::new(binary).arg("--version").output());
+    let said = asked.map(|output| String::from_utf8_lossy(&output.unwrap().stdout).into_owned());
+    let word = said.as_deref().and_then(|said| said.split_whitespace().last()).unwrap_or("unknown");
+    word.trim_start_matches('v').to_owned()
 }
 
 fn wormhole(binary: &OsString, site: &Site) -> Run {

@@ -1,18 +1,16 @@
 //! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small files),
 //! `BENCH_ROUNDS`, `BENCH_DIR` (the folder for the files; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
-//! `small`, `growth`, `load`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for growth, `BENCH_TRANSFERS` and
-//! `BENCH_TALKING` (rooms) for the load of a relay. `OTHER_CAIMAN` names other builds of the program, separated as in PATH,
-//! which are measured beside this one; `CROC`, `WORMHOLE_RS` and `SENDME` name other programs. `CAIMAN` names a program to be measured
-//! in place of the one that was built with this benchmark.
+//! `small`, `growth`, `load`), `BENCH_SIZES` (MiB) and `BENCH_COUNTS` (files) for growth, `BENCH_ROOMS`
+//! for growth, `BENCH_TRANSFERS` and `BENCH_TALKING` (rooms) for the load of a relay. `BENCH_WRITE=1` writes what was measured into
+//! the repository: `page` says where.
+//!
+//! `CAIMAN` names a program to be measured in place of the one that was built with this benchmark. `OTHER_CAIMAN` names other builds
+//! of it, separated as in PATH, which are measured beside it; `CROC`, `WORMHOLE_RS` and `SENDME` name other programs.
 
 use std::{env, path::PathBuf};
 
-const MIB: u64 = 1024 * 1024;
-
 /// What is measured, and with which sizes.
 pub(crate) struct Settings {
-    pub(crate) large_bytes: u64,
-    pub(crate) small_files: usize,
     pub(crate) rounds: usize,
     pub(crate) dir: PathBuf,
     pub(crate) other_builds: Vec<PathBuf>,
@@ -23,16 +21,18 @@ pub(crate) struct Settings {
     pub(crate) transfers: Vec<u64>,
     pub(crate) talking: Vec<u64>,
     pub(crate) is_about_load: bool,
+    /// Whether what was measured is written into the repository.
+    pub(crate) is_to_write: bool,
     tasks: Vec<Task>,
 }
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// One large file.
-    Large,
-    /// Many files of 0.1 to 8 KB.
-    Small,
+    /// One file of this many MiB.
+    Large(u64),
+    /// This many files of 0.1 to 8 KB.
+    Small(u64),
 }
 
 impl Settings {
@@ -50,13 +50,13 @@ impl Settings {
             }
         };
         let names = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
-        let (mut tasks, mut is_about_growth, mut is_about_load) = (Vec::new(), false, false);
-        for name in names.split(',') {
-            match name {
-                "large" => tasks.push(Task::Large),
-                "small" => tasks.push(Task::Small),
-                "growth" => is_about_growth = true,
-                "load" => is_about_load = true,
+        let names: Vec<&str> = names.split(',').collect();
+        let mut tasks = Vec::new();
+        for name in &names {
+            match *name {
+                "large" => tasks.push(Task::Large(number("BENCH_MIB", 1024, 128))),
+                "small" => tasks.push(Task::Small(number("BENCH_FILES", 10_000, 2_000))),
+                "growth" | "load" => {}
                 other => panic!("there is no task {other}"),
             }
         }
@@ -70,16 +70,15 @@ impl Settings {
             sizes_mib: numbers("BENCH_SIZES", "1,16,256,4096"),
             counts: numbers("BENCH_COUNTS", "1,100,10000,100000"),
             rooms: numbers("BENCH_ROOMS", "1000,10000"),
-            large_bytes: number("BENCH_MIB", 1024, 128) * MIB,
-            small_files: number("BENCH_FILES", 10_000, 2_000) as usize,
             rounds: number("BENCH_ROUNDS", 5, 2) as usize,
             dir: env::var_os("BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from),
             other_builds: env::var_os("OTHER_CAIMAN")
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
-            is_about_growth,
+            is_about_growth: names.contains(&"growth"),
             transfers: numbers("BENCH_TRANSFERS", "1,10,100,500"),
             talking: numbers("BENCH_TALKING", "1000,7000"),
-            is_about_load,
+            is_about_load: names.contains(&"load"),
+            is_to_write: env::var_os("BENCH_WRITE").is_some_and(|wish| wish == "1"),
             tasks,
         }
     }
@@ -99,10 +98,10 @@ impl Settings {
 }
 
 impl Task {
-    pub(crate) fn describe(self, settings: &Settings) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
-            Self::Large => format!("One file of {} MiB", settings.large_bytes / MIB),
-            Self::Small => format!("{} files of 0.1 to 8 KB", settings.small_files),
+            Self::Large(mib) => format!("One file of {mib} MiB"),
+            Self::Small(files) => format!("{files} files of 0.1 to 8 KB"),
         }
     }
 }

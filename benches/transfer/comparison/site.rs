@@ -10,12 +10,14 @@ use tempfile::TempDir;
 
 use super::settings::{Settings, Task};
 
+const MIB: u64 = 1024 * 1024;
+
 /// Folders for one task, which are removed when this is dropped.
 pub(crate) struct Site {
     folder: TempDir,
     /// Bytes of everything that is sent.
     pub(crate) bytes: u64,
-    files: usize,
+    files: u64,
 }
 
 impl Site {
@@ -32,13 +34,13 @@ impl Site {
         let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
         let source = empty.source();
         let (files, bytes) = match task {
-            Task::Large => {
-                noise.write(&source, settings.large_bytes);
-                (1, settings.large_bytes)
+            Task::Large(mib) => {
+                noise.write(&source, mib * MIB);
+                (1, mib * MIB)
             }
-            Task::Small => {
+            Task::Small(files) => {
                 let mut bytes = 0;
-                for number in 0..settings.small_files {
+                for number in 0..files {
                     let parent = source.join(format!("folder-{}", number / 100));
                     if number % 100 == 0 {
                         fs::create_dir_all(&parent).unwrap();
@@ -47,7 +49,7 @@ impl Site {
                     noise.write(&parent.join(format!("file-{number}.txt")), size);
                     bytes += size;
                 }
-                (settings.small_files, bytes)
+                (files, bytes)
             }
         };
         Self { bytes, files, ..empty }
@@ -78,7 +80,7 @@ impl Site {
     }
 }
 
-fn count(folder: &Path, files: &mut usize, bytes: &mut u64) {
+fn count(folder: &Path, files: &mut u64, bytes: &mut u64) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let metadata = entry.metadata().unwrap();

@@ -9,7 +9,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 /// One contestant's runs.
 pub(crate) struct Row {
-    name: String,
+    pub(crate) name: String,
     runs: Vec<Run>,
 }
 
@@ -22,14 +22,31 @@ impl Row {
         self.runs.push(run);
     }
 
-    fn median(&self, value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+    /// The median of a value over all runs that have it.
+    pub(crate) fn median(&self, value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
         let mut values: Vec<f64> = self.runs.iter().filter_map(value).collect();
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied()
     }
 
-    fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.median(|run| Some(run.seconds)).unwrap_or(f64::NAN)
+    }
+
+    /// The least and the most seconds.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let all = || self.runs.iter().map(|run| run.seconds);
+        (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max))
+    }
+
+    /// The processor time that the process with this part took, as a median, in seconds.
+    pub(crate) fn processor(&self, part: &str) -> Option<f64> {
+        self.median(|run| run.usage(part).map(|usage| usage.seconds))
+    }
+
+    /// The most resident memory that a process took in any run, in bytes.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.runs.iter().map(Run::peak_bytes).max().unwrap_or_default()
     }
 }
 
@@ -51,15 +68,12 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
         for row in self.rows {
             let seconds = row.seconds();
-            let all = || row.runs.iter().map(|run| run.seconds);
-            let (least, most) = (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
+            let (least, most) = row.range();
             let moving =
                 row.median(|run| run.moving).map_or("–".to_owned(), |moving| format!("{moving:.2}"));
             let of_each = |value: &dyn Fn(&super::process::Usage) -> f64, decimals: usize| {
                 let parts = ["sender", "relay", "receiver"].map(|part| {
-                    let usage = |run: &Run| {
-                        run.processes.iter().find(|(name, _)| *name == part).map(|(_, u)| value(u))
-                    };
+                    let usage = |run: &Run| run.usage(part).map(value);
                     row.median(usage).map_or("–".to_owned(), |value| format!("{value:.decimals$}"))
                 });
                 parts.join(", ")
