@@ -2,6 +2,7 @@
 
 mod caiman;
 mod croc;
+mod curves;
 mod figures;
 mod growth;
 mod load;
@@ -9,8 +10,10 @@ mod numbers;
 mod others;
 mod page;
 mod plain;
+mod plot;
 mod process;
 mod sendme;
+mod series;
 mod settings;
 mod site;
 mod table;
@@ -74,29 +77,36 @@ pub(crate) fn main() {
     println!("{}", settings.describe());
     let mut figures = Figures::default();
     for task in settings.tasks() {
-        let measured = measure(&settings, task);
+        let measured = measure(&settings, task, |_| true);
         println!("\n\n{}", Table { rows: &measured.rows, bytes: measured.bytes });
         for name in contestants(&settings, task).1 {
             println!("- {name}: absent");
         }
         figures::of_task(&measured, &mut figures);
     }
-    if settings.is_about_growth {
+    if settings.has("growth") {
         growth::sizes(&settings, &mut figures);
         growth::counts(&settings, &mut figures);
         growth::rooms(&settings, &mut figures);
     }
-    if settings.is_about_load {
+    if settings.has("load") {
         load::transfers(&settings);
         load::messages(&settings, &mut figures);
+    }
+    if settings.has("curves") {
+        curves::measure_all(&settings);
+    }
+    if settings.has("curves") || settings.has("plot") {
+        curves::draw(&settings);
     }
     page::finish(&settings, &figures);
 }
 
-/// Has the contestants take turns at a task.
-fn measure(settings: &Settings, task: Task) -> Measured {
+/// Has the contestants with a name that counts take turns at a task.
+pub(crate) fn measure(settings: &Settings, task: Task, counts: impl Fn(&str) -> bool) -> Measured {
     let site = Site::new(settings, task);
-    let (contestants, _) = contestants(settings, task);
+    let (mut contestants, _) = contestants(settings, task);
+    contestants.retain(|contestant| counts(&contestant.name));
     let mut rows: Vec<Row> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
     print!("\n{}: ", task.describe());
     // The first round warms the page cache and does not count.

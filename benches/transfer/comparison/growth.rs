@@ -30,7 +30,7 @@ const AT_ONCE: usize = 64;
 /// twice.
 pub(crate) fn sizes(settings: &Settings, figures: &mut Figures) {
     head("MiB in one file");
-    for mib in &settings.sizes_mib {
+    for mib in &settings.sizes_mib[0] {
         let site = Site::empty(settings);
         File::create(site.source()).unwrap().set_len(mib * MIB).unwrap();
         let run = through_relay(&site);
@@ -42,7 +42,7 @@ pub(crate) fn sizes(settings: &Settings, figures: &mut Figures) {
 /// Sends each number of files, of 100 bytes each, with a thousand in each folder.
 pub(crate) fn counts(settings: &Settings, figures: &mut Figures) {
     head("files");
-    for count in &settings.counts {
+    for count in &settings.counts[0] {
         let site = Site::empty(settings);
         for number in 0..*count {
             let folder = site.source().join((number / 1000).to_string());

@@ -1,8 +1,8 @@
 //! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small files),
 //! `BENCH_ROUNDS`, `BENCH_DIR` (the folder for the files; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
-//! `small`, `growth`, `load`), `BENCH_SIZES` (MiB) and `BENCH_COUNTS` (files) for growth, `BENCH_ROOMS`
+//! `small`, `growth`, `load`, `curves`, `plot`), `BENCH_SIZES` (MiB) and `BENCH_COUNTS` (files) for growth and curves, `BENCH_ROOMS`
 //! for growth, `BENCH_TRANSFERS` and `BENCH_TALKING` (rooms) for the load of a relay. `BENCH_WRITE=1` writes what was measured into
-//! the repository: `page` says where.
+//! the repository: `page` and `curves` say where.
 //!
 //! `CAIMAN` names a program to be measured in place of the one that was built with this benchmark. `OTHER_CAIMAN` names other builds
 //! of it, separated as in PATH, which are measured beside it; `CROC`, `WORMHOLE_RS` and `SENDME` name other programs.
@@ -14,15 +14,17 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     pub(crate) dir: PathBuf,
     pub(crate) other_builds: Vec<PathBuf>,
-    pub(crate) sizes_mib: Vec<u64>,
-    pub(crate) counts: Vec<u64>,
+    /// For growth, and for curves.
+    pub(crate) sizes_mib: [Vec<u64>; 2],
+    /// The same.
+    pub(crate) counts: [Vec<u64>; 2],
     pub(crate) rooms: Vec<u64>,
-    pub(crate) is_about_growth: bool,
     pub(crate) transfers: Vec<u64>,
     pub(crate) talking: Vec<u64>,
-    pub(crate) is_about_load: bool,
     /// Whether what was measured is written into the repository.
     pub(crate) is_to_write: bool,
+    /// The names of all tasks.
+    names: Vec<String>,
     tasks: Vec<Task>,
 }
 
@@ -50,13 +52,13 @@ impl Settings {
             }
         };
         let names = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
-        let names: Vec<&str> = names.split(',').collect();
+        let names: Vec<String> = names.split(',').map(str::to_owned).collect();
         let mut tasks = Vec::new();
         for name in &names {
-            match *name {
+            match name.as_str() {
                 "large" => tasks.push(Task::Large(number("BENCH_MIB", 1024, 128))),
                 "small" => tasks.push(Task::Small(number("BENCH_FILES", 10_000, 2_000))),
-                "growth" | "load" => {}
+                "growth" | "load" | "curves" | "plot" => {}
                 other => panic!("there is no task {other}"),
             }
         }
@@ -67,22 +69,27 @@ impl Settings {
                 .collect()
         };
         Self {
-            sizes_mib: numbers("BENCH_SIZES", "1,16,256,4096"),
-            counts: numbers("BENCH_COUNTS", "1,100,10000,100000"),
+            sizes_mib: ["1,16,256,4096", "1,4,16,64,256,1024"].map(|usual| numbers("BENCH_SIZES", usual)),
+            counts: ["1,100,10000,100000", "1,10,100,1000,10000"].map(|usual| numbers("BENCH_COUNTS", usual)),
             rooms: numbers("BENCH_ROOMS", "1000,10000"),
             rounds: number("BENCH_ROUNDS", 5, 2) as usize,
             dir: env::var_os("BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from),
             other_builds: env::var_os("OTHER_CAIMAN")
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
-            is_about_growth: names.contains(&"growth"),
             transfers: numbers("BENCH_TRANSFERS", "1,10,100,500"),
             talking: numbers("BENCH_TALKING", "1000,7000"),
-            is_about_load: names.contains(&"load"),
             is_to_write: env::var_os("BENCH_WRITE").is_some_and(|wish| wish == "1"),
+            names,
             tasks,
         }
     }
 
+    /// Whether the task with this name is to be done.
+    pub(crate) fn has(&self, task: &str) -> bool {
+        self.names.iter().any(|name| name == task)
+    }
+
+    /// The tasks at which contestants take turns.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = Task> {
         self.tasks.iter().copied()
     }
