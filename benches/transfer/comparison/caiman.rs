@@ -30,8 +30,25 @@ impl Relay {
         Self::start_with(binary, home, &[])
     }
 
-    /// A relay with eight data ports and further arguments.
-    pub(crate) fn start_with(binary: &Path, home: &Path, more: &[&str]) -> Self {
+    /// A relay with eight data ports that lets one address have this many rooms and connections. There have to be twice as many, since
+    /// no address may hold more than is left for others.
+    pub(crate) fn start_for(rooms: u64, connections: u64, home: &Path) -> Self {
+        let [rooms, connections, all_rooms, all_connections] =
+            [rooms + 100, connections + 100, 2 * rooms + 200, 2 * connections + 200]
+                .map(|most| most.to_string());
+        let limits = [
+            ["--max-connections", &all_connections],
+            ["--connections-per-address", &connections],
+            ["--max-rooms", &all_rooms],
+            ["--rooms-per-address", &rooms],
+            ["--joins-per-minute", &connections],
+            ["--tries-per-minute", &connections],
+            ["--max-memory", "64GiB"],
+        ];
+        Self::start_with(&binary(), home, limits.as_flattened())
+    }
+
+    fn start_with(binary: &Path, home: &Path, more: &[&str]) -> Self {
         let first = free_ports(8);
         let ports = format!("{first}-{}", first + 7);
         let args =

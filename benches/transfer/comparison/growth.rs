@@ -64,16 +64,7 @@ pub(crate) fn rooms(settings: &Settings, figures: &mut Figures) {
     );
     for count in &settings.rooms {
         let site = Site::empty(settings);
-        let limits = [
-            "--max-connections",
-            "--connections-per-address",
-            "--max-rooms",
-            "--rooms-per-address",
-            "--joins-per-minute",
-        ];
-        let limit = (count + 100).to_string();
-        let limits: Vec<&str> = limits.iter().flat_map(|name| [*name, &limit]).collect();
-        let relay = Relay::start_with(&binary(), &site.home(), &limits);
+        let relay = Relay::start_for(*count, *count, &site.home());
         let before = resident_bytes(relay.id());
         let started = Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

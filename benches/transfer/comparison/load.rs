@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    caiman::{Relay, binary},
+    caiman::Relay,
     figures,
     growth::{enter, resident_bytes},
     settings::Settings,
@@ -203,22 +203,7 @@ async fn pairs(relay: &Relay, count: u64) -> Vec<(Paired, Paired)> {
 
 /// A relay that allows one address this many rooms with all their lanes.
 fn relay(site: &Site, rooms: u64) -> Relay {
-    let (rooms, connections) = ((rooms + 100).to_string(), (rooms * 18 + 100).to_string());
-    let limits = [
-        "--max-connections",
-        &connections,
-        "--connections-per-address",
-        &connections,
-        "--max-rooms",
-        &rooms,
-        "--rooms-per-address",
-        &rooms,
-        "--joins-per-minute",
-        &connections,
-        "--max-memory",
-        "8GiB",
-    ];
-    Relay::start_with(&binary(), &site.home(), &limits)
+    Relay::start_for(rooms, rooms * 18, &site.home())
 }
 
 fn runtime() -> Runtime {

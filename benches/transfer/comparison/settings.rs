@@ -4,6 +4,9 @@
 //! for growth, `BENCH_TRANSFERS` and `BENCH_TALKING` (rooms) for the load of a relay. `BENCH_WRITE=1` writes what was measured into
 //! the repository: `page` and `curves` say where.
 //!
+//! All clients of a relay are at one address here, which gets at most half of the relay's connections, and these are three quarters of
+//! the open files that the system allows. The usual numbers of rooms and transfers suit a limit of 20,000 open files.
+//!
 //! `CAIMAN` names a program to be measured in place of the one that was built with this benchmark. `OTHER_CAIMAN` names other builds
 //! of it, separated as in PATH, which are measured beside it; `CROC`, `WORMHOLE_RS` and `SENDME` name other programs.
 
@@ -71,13 +74,13 @@ impl Settings {
         Self {
             sizes_mib: ["1,16,256,4096", "1,4,16,64,256,1024"].map(|usual| numbers("BENCH_SIZES", usual)),
             counts: ["1,100,10000,100000", "1,10,100,1000,10000"].map(|usual| numbers("BENCH_COUNTS", usual)),
-            rooms: numbers("BENCH_ROOMS", "1000,10000"),
+            rooms: numbers("BENCH_ROOMS", "1000,7000"),
             rounds: number("BENCH_ROUNDS", 5, 2) as usize,
             dir: env::var_os("BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from),
             other_builds: env::var_os("OTHER_CAIMAN")
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
-            transfers: numbers("BENCH_TRANSFERS", "1,10,100,500"),
-            talking: numbers("BENCH_TALKING", "1000,7000"),
+            transfers: numbers("BENCH_TRANSFERS", "1,10,100,400"),
+            talking: numbers("BENCH_TALKING", "1000,3500"),
             is_to_write: env::var_os("BENCH_WRITE").is_some_and(|wish| wish == "1"),
             names,
             tasks,
