@@ -1,6 +1,6 @@
 //! The measured times behind the picture for README.md: every program with one file of several sizes, and with several numbers of
-//! small files. They are in `benches/curves`, from where the picture can be drawn again without measuring. `loss.csv` is made by hand, because a link that loses packets can't be
-//! emulated without root.
+//! small files. They are in `benches/curves`, from where the picture can be drawn again without measuring. `loss.csv` is made by
+//! hand, because a link that loses packets can't be emulated without root.
 
 use std::{fs, io, path::PathBuf};
 
@@ -9,6 +9,12 @@ use super::{
     series::{Point, Series},
     settings::{Settings, Task},
 };
+
+/// What has to be known about the times of a program.
+const REMARKS: [(&str, &str); 2] = [
+    ("croc, relay", "croc without compression"),
+    ("sendme, direct", "sendme without its hashing, which comes first"),
+];
 
 /// Measures both curves.
 pub(crate) fn measure_all(settings: &Settings) {
@@ -26,7 +32,12 @@ fn curve(settings: &Settings, file: &str, amounts: &[u64], task: impl Fn(u64) ->
             Point { x: *amount as f64, program, seconds: row.seconds(), least, most }
         }));
     }
-    let note = format!("one machine, {}, {}; croc without compression", settings.describe(), page::today());
+    let mut note = format!("one machine, {}, {}", settings.describe(), page::today());
+    for (program, remark) in REMARKS {
+        if points.iter().any(|point| point.program == program) {
+            note = format!("{note}; {remark}");
+        }
+    }
     let series = Series { note, points };
     println!("\n\n{series}");
     if settings.is_to_write {

@@ -1,5 +1,6 @@
-//! sendme, if `SENDME` names one: directly, as its ticket holds the sender's addresses. It has no relay to go through here, and asks
-//! for none. It still tries to reach the name servers that it knows, which does nothing where there is no internet. It has read and hashed everything before it shows its ticket, and its time begins after that.
+//! sendme, if `SENDME` names one: directly, as its ticket holds the sender's addresses. It has no relay to go through here, and
+//! asks for none. It still tries to reach the name servers that it knows, which does nothing where there is no internet. It has
+//! read and hashed everything before it shows its ticket, and its time begins after that.
 
 use std::{
     ffi::OsStr,
