@@ -1,6 +1,7 @@
 //! Copies every byte between two paired connections, in both directions, until both ends are done, one breaks, the room
-//! closes or nothing moves any more. Each direction has one pipe or buffer. A lane's is counted against the sending client's share
-//! of the memory from when bytes come until none are left to come for now; if the share is used up, the bytes wait in the sender.
+//! closes or nothing moves any more. Each direction has one pipe or buffer while bytes come. A lane's is counted against the sending
+//! client's share of the memory until none are left to come for now; if the share is used up, the bytes wait in the sender. Nothing is
+//! taken from the sender while the receiver takes nothing.
 
 use std::{
     future::Future,
@@ -17,8 +18,7 @@ use std::{
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
-    sync::Semaphore,
-    task::coop::consume_budget,
+    task::yield_now,
     time::{sleep, timeout},
 };
 
@@ -26,7 +26,7 @@ use super::{
     pair::{LastMoved, Pair},
     quota::Holding,
     shared::{Client, Permit, RelayState},
-    splice::Pipe,
+    splice::{Pipe, Pipes},
 };
 
 /// How long the other direction may go on after one end of a control connection has left, or after an error: enough for last
@@ -37,6 +37,8 @@ pub(super) const LEAVE_GRACE: Duration = Duration::from_secs(5);
 const CONTROL_BUFFER_BYTES: usize = 16 * 1024;
 /// Buffer or pipe for one direction of a lane in bytes: a block of most transfers.
 const LANE_BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes after which a direction lets all others have their turn, so that quick clients don't slow down the rest.
+const TURN_BYTES: usize = LANE_BUFFER_BYTES;
 /// Bytes that are copied at once when the rate is limited: small, so that the speed is even.
 const PACED_BYTES: usize = 64 * 1024;
 
@@ -44,8 +46,6 @@ const PACED_BYTES: usize = 64 * 1024;
 pub(super) const CONTROL_PAIR_BYTES: u64 = 2 * CONTROL_BUFFER_BYTES as u64;
 /// How long to wait before asking for memory again.
 const MEMORY_PAUSE: Duration = Duration::from_millis(50);
-/// How long a lane that is silent keeps its pipe, which opens two files.
-const PIPE_KEPT: Duration = Duration::from_secs(5);
 
 /// What is copied. This decides about buffers, limits and the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +133,14 @@ async fn one_way(way: OneWay<'_>) -> io::Result<()> {
     let (from, to) = (&way.from.stream, &way.to.stream);
     let paced = way.traffic != Traffic::Control && way.pair.is_paced();
     let mut buffer = CopyBuffer::new(way.traffic, paced);
-    let mut memory = None;
+    let (mut memory, mut in_turn) = (None, 0);
     loop {
-        consume_budget().await;
+        if in_turn >= TURN_BYTES {
+            buffer.release(&way.shared.pipes);
+            yield_now().await;
+            in_turn = 0;
+        }
+        to.writable().await?;
         if memory.is_none() && way.traffic != Traffic::Control {
             memory = Some(way.memory(buffer.limit).await);
         }
@@ -143,16 +148,14 @@ async fn one_way(way: OneWay<'_>) -> io::Result<()> {
             Ok(0) => break,
             Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                buffer.release();
+                buffer.release(&way.shared.pipes);
                 memory = None;
-                if timeout(PIPE_KEPT, from.readable()).await.is_err() {
-                    buffer.close();
-                    from.readable().await?;
-                }
+                from.readable().await?;
                 continue;
             }
             Err(error) => return Err(error),
         };
+        in_turn += filled;
         way.pair.touch(way.moved);
         while buffer.held() > 0 {
             match buffer.empty(to) {
@@ -165,6 +168,7 @@ async fn one_way(way: OneWay<'_>) -> io::Result<()> {
             sleep(way.pair.pause_after(filled)).await;
         }
     }
+    buffer.release(&way.shared.pipes);
     SockRef::from(to).shutdown(Shutdown::Write)
 }
 
@@ -209,8 +213,6 @@ struct CopyBuffer {
     limit: usize,
     /// Whether a pipe is worth trying.
     pipe_wanted: bool,
-    /// Whether anything ever came.
-    used: bool,
 }
 
 /// Where the bytes are held.
@@ -229,13 +231,13 @@ impl CopyBuffer {
         };
         // Control messages are small and many. A pipe would take as many system calls for each as a read and a write do, and
         // two more open files for each direction.
-        Self { at: Storage::Nowhere, limit, pipe_wanted: traffic != Traffic::Control, used: false }
+        Self { at: Storage::Nowhere, limit, pipe_wanted: traffic != Traffic::Control }
     }
 
     /// Takes bytes from the socket. It is called only when nothing is held. 0 means that the stream has ended.
-    fn fill(&mut self, from: &TcpStream, pipes: &Arc<Semaphore>) -> io::Result<usize> {
+    fn fill(&mut self, from: &TcpStream, pipes: &Pipes) -> io::Result<usize> {
         if matches!(self.at, Storage::Nowhere) {
-            self.at = match self.pipe_wanted.then(|| Pipe::open(pipes)).flatten() {
+            self.at = match self.pipe_wanted.then(|| pipes.take()).flatten() {
                 Some(pipe) => Storage::Pipe(pipe),
                 None => Storage::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
             };
@@ -255,10 +257,7 @@ impl CopyBuffer {
                 self.at = Storage::Nowhere;
                 self.fill(from, pipes)
             }
-            result => {
-                self.used |= result.is_ok();
-                result
-            }
+            result => result,
         }
     }
 
@@ -283,17 +282,11 @@ impl CopyBuffer {
         }
     }
 
-    /// Frees, while nothing comes, what a short wait doesn't need: a buffer, or a pipe through which nothing ever came. A pipe that
-    /// has been used stays open, because an empty pipe takes no memory.
-    fn release(&mut self) {
-        if matches!(self.at, Storage::Buffer { .. }) || !self.used {
-            self.close();
+    /// Frees everything, and lets others have the pipe. It is called only when nothing is held.
+    fn release(&mut self, pipes: &Pipes) {
+        if let Storage::Pipe(pipe) = std::mem::replace(&mut self.at, Storage::Nowhere) {
+            pipes.give_back(pipe);
         }
-    }
-
-    /// Frees everything. It is called only when nothing is held.
-    fn close(&mut self) {
-        self.at = Storage::Nowhere;
     }
 }
 
@@ -356,7 +349,7 @@ mod tests {
             );
             assert!(at_one == back && at_other == forward);
             assert_eq!(end, PairEnd::Left);
-            assert_eq!(shared.pipes.available_permits(), pipes);
+            assert_eq!(shared.pipes.lent(pipes), 0);
             assert_eq!(shared.usage(), before);
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     net::TcpStream,
-    sync::{Semaphore, oneshot, watch},
+    sync::{oneshot, watch},
     time::Instant,
 };
 
@@ -20,6 +20,7 @@ use super::{
     quota::{Holding, Quota},
     reports::Reports,
     rooms::{OpenedRoom, Opening, Rooms},
+    splice::Pipes,
 };
 use crate::{
     net::access::{AccessPassword, SenderKey},
@@ -37,8 +38,7 @@ pub(super) struct RelayState {
     pub(super) limits: Limits,
     pub(super) data_ports: Vec<u16>,
     pub(super) counters: Counters,
-    /// Limits the pipes that are open at once, so that copying can't use up the open files of the process.
-    pub(super) pipes: Arc<Semaphore>,
+    pub(super) pipes: Pipes,
     rooms: Mutex<RelayRooms>,
     quota: Mutex<Quota>,
     is_short: watch::Sender<bool>,
@@ -86,7 +86,7 @@ impl RelayState {
             sender_key,
             data_ports,
             counters: Counters::default(),
-            pipes: Arc::new(Semaphore::new(pipes)),
+            pipes: Pipes::new(pipes),
             rooms: Mutex::new(Rooms::new(limits.max_rooms)),
             quota: Mutex::new(Quota::new(&limits)),
             is_short: watch::Sender::new(false),

@@ -1,5 +1,50 @@
-//! A pipe in the kernel, through which bytes pass from one socket to another without being copied to this process. Only Linux
-//! has it; on other systems no pipe can be opened, and `copy` uses a buffer.
+//! Pipes in the kernel, through which bytes pass from one socket to another without being copied to this process. Only Linux
+//! has them; on other systems no pipe can be opened, and `copy` uses a buffer.
+//!
+//! All connections share the pipes: one is lent for as long as it holds bytes that the receiving socket doesn't take.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+use crate::sync::lock_shared;
+
+/// How many empty pipes are kept for the next connections that need one. They take two open files each and no memory.
+const KEPT_PIPES: usize = 64;
+
+/// The pipes of a relay.
+pub(super) struct Pipes {
+    kept: Mutex<Vec<Pipe>>,
+    /// Limits the pipes that are open at once, so that copying can't use up the open files of the process.
+    allowance: Arc<Semaphore>,
+}
+
+impl Pipes {
+    /// At most this many pipes will be open at once.
+    pub(super) fn new(most: usize) -> Self {
+        Self { kept: Mutex::default(), allowance: Arc::new(Semaphore::new(most)) }
+    }
+
+    /// An empty pipe; `None` if as many are open as may be, or if the system gives none of a useful size.
+    pub(super) fn take(&self) -> Option<Pipe> {
+        let kept = lock_shared(&self.kept).pop();
+        kept.or_else(|| Pipe::open(&self.allowance))
+    }
+
+    /// Takes back a pipe. One that holds bytes is closed.
+    pub(super) fn give_back(&self, pipe: Pipe) {
+        let mut kept = lock_shared(&self.kept);
+        if pipe.held() == 0 && kept.len() < KEPT_PIPES {
+            kept.push(pipe);
+        }
+    }
+
+    /// How many pipes are lent.
+    #[cfg(test)]
+    pub(super) fn lent(&self, most: usize) -> usize {
+        most - self.allowance.available_permits() - lock_shared(&self.kept).len()
+    }
+}
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::Pipe;

@@ -1,8 +1,12 @@
-//! How many lanes are worth having, found by measuring. Pure; the lane pool opens and closes the lanes.
+//! How many lanes are worth having, and whether they should go over QUIC, found by measuring. Pure; the lane pool opens and
+//! closes the lanes.
 //!
 //! Where packet loss or a long round trip limits each lane on its own, twice as many lanes carry about twice as much. Where
 //! the network, a disk or a processor is at its limit, more lanes gain nothing and are closed again, and the next try comes
 //! much later.
+//!
+//! Where the path loses packets, TCP's usual congestion controls keep few bytes in flight, because they take each lost packet
+//! for a full network. QUIC has BBR here, on every system, and is tried once, before more lanes are.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -40,6 +44,38 @@ const LIMIT_SHARE: f64 = 0.9;
 const FIRST_REST: Duration = Duration::from_secs(10);
 /// The time between closing one lane that gained nothing and the next, in which the other lanes take over what it carried.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
+/// How long nothing is measured after lanes have moved to QUIC: each needs a connection, a way through both routers and some
+/// round trips to find the network's speed.
+const QUIC_SETTLE_TIME: Duration = Duration::from_secs(3);
+/// The shortest round trip with which QUIC is tried. With a shorter one TCP soon recovers from a loss, and QUIC, which runs in
+/// this program and not in the system, takes more of the processor.
+const QUIC_ROUND_TRIP: Duration = Duration::from_millis(20);
+/// How many bytes a TCP lane has in flight on average where QUIC is tried, at most: 90 packets. With CUBIC that means about one
+/// lost packet in a thousand, or else a slow network, where a try costs little.
+const HELD_BACK_BYTES: f64 = 128.0 * 1024.0;
+/// No QUIC is tried if the rest of the transfer will take less than this: a try that gains nothing takes about five seconds.
+const QUIC_TIME_LEFT: Duration = Duration::from_secs(8);
+/// How much faster than TCP QUIC has to be for the lanes to stay there: clearly more than what two measurements of the same
+/// network differ by.
+const QUIC_GAIN: f64 = 1.25;
+
+/// The lanes that a transfer should have at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneWish {
+    pub(crate) lanes: u16,
+    /// Whether they should go over QUIC, though TCP leads from machine to machine as well.
+    pub(crate) prefers_quic: bool,
+}
+
+/// What is known about QUIC in place of TCP.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Quic {
+    Untried,
+    /// It is being tried; before, bytes arrived at this rate, in bytes a second.
+    Trying(f64),
+    Better,
+    Worse,
+}
 
 /// The number of lanes that a transfer should have. It follows from how fast bytes arrive with fewer lanes and with more.
 #[derive(Debug)]
@@ -60,6 +96,9 @@ pub(crate) struct LaneCount {
     rest: Duration,
     /// The end of the present pause between tries.
     rests_until: Option<Instant>,
+    quic: Quic,
+    /// The most lanes over QUIC.
+    most_over_quic: u16,
 }
 
 /// A measurement that is under way.
@@ -74,9 +113,14 @@ struct Measuring {
 }
 
 impl LaneCount {
-    /// Begins with `first` lanes and never asks for more than `most`. Once the speed reaches `limit`, in
+    /// Begins with `first` lanes and never asks for more than `most`, or `most_over_quic`. Once the speed reaches `limit`, in
     /// bytes a second, no more are tried.
-    pub(crate) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
+    pub(crate) fn new(
+        first: u16,
+        (most, most_over_quic): (u16, u16),
+        block_bytes: u32,
+        limit: Option<u64>,
+    ) -> Self {
         Self {
             lanes: first.min(most),
             most,
@@ -88,6 +132,8 @@ impl LaneCount {
             seen: 0,
             rest: FIRST_REST,
             rests_until: None,
+            quic: Quic::Untried,
+            most_over_quic: most_over_quic.min(most),
         }
     }
 
@@ -103,26 +149,57 @@ impl LaneCount {
         self.measuring = None;
     }
 
-    /// The number of lanes wanted at this moment, when `arrived` bytes have arrived in all and `left` bytes are left.
-    pub(crate) fn observe(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
+    /// Notes that a lane over QUIC could not be opened: then TCP is the better choice.
+    pub(crate) fn quic_failed(&mut self) {
+        if matches!(self.quic, Quic::Trying(_) | Quic::Better) {
+            self.interrupt();
+            self.quic = Quic::Worse;
+        }
+    }
+
+    /// The lanes wanted at this moment, when `arrived` bytes have arrived in all and `left` bytes are left. Where lanes go from
+    /// machine to machine over TCP and could go over QUIC as well, `round_trip` is how long a packet takes there and back.
+    pub(crate) fn observe(
+        &mut self,
+        arrived: u64,
+        left: u64,
+        round_trip: Option<Duration>,
+        now: Instant,
+    ) -> LaneWish {
         if let Some((staying, at)) = self.staying.filter(|(_, at)| now >= *at) {
             self.lanes -= 1;
             self.staying = (self.lanes > staying).then_some((staying, at + CLOSE_INTERVAL));
         }
-        let is_resting = self.rests_until.is_some_and(|until| now < until);
+        let is_trying = self.fewer.is_some() || matches!(self.quic, Quic::Trying(_));
+        let may_try_quic = self.quic == Quic::Untried && round_trip.is_some();
         // Even the step to the most lanes is measured, because it may have to be taken back.
-        if self.fewer.is_none() && (is_resting || self.lanes == self.most) {
-            return self.lanes;
+        if (is_trying || may_try_quic || self.may_try_more(now))
+            && let Some(halves) = self.measure(arrived, now)
+        {
+            self.step(halves, left as f64, round_trip, now);
         }
-        if let Some(halves) = self.measure(arrived, now) {
-            self.step(halves, left as f64, now);
+        self.wish()
+    }
+
+    fn wish(&self) -> LaneWish {
+        match self.quic {
+            Quic::Untried | Quic::Worse => LaneWish { lanes: self.lanes, prefers_quic: false },
+            Quic::Trying(_) | Quic::Better => {
+                LaneWish { lanes: self.lanes.min(self.most_over_quic), prefers_quic: true }
+            }
         }
-        self.lanes
+    }
+
+    fn may_try_more(&self, now: Instant) -> bool {
+        let is_resting = self.rests_until.is_some_and(|until| now < until);
+        !is_resting && self.lanes < self.most && self.quic != Quic::Better
     }
 
     /// The rates in both halves of a measurement, in bytes a second, once the second half is over.
     fn measure(&mut self, arrived: u64, now: Instant) -> Option<[f64; 2]> {
-        let new = || Measuring { from: now + SETTLE_TIME, before: None, first_half: None };
+        let is_trying_quic = matches!(self.quic, Quic::Trying(_));
+        let settle_time = if is_trying_quic { QUIC_SETTLE_TIME } else { SETTLE_TIME };
+        let new = || Measuring { from: now + settle_time, before: None, first_half: None };
         let measuring = self.measuring.get_or_insert_with(new);
         let time = now.checked_duration_since(measuring.from)?;
         let has_come = std::mem::replace(&mut self.seen, arrived) != arrived;
@@ -146,9 +223,14 @@ impl LaneCount {
         first.map(|first| [first, rate])
     }
 
-    /// Decides by the rates of both halves whether the last lanes stay and whether more are tried.
-    fn step(&mut self, halves: [f64; 2], left: f64, now: Instant) {
+    /// Decides by the rates of both halves whether what was tried stays and what is tried next.
+    fn step(&mut self, halves: [f64; 2], left: f64, round_trip: Option<Duration>, now: Instant) {
         let rate = f64::midpoint(halves[0], halves[1]);
+        if let Quic::Trying(before) = self.quic {
+            self.interrupt();
+            self.quic = if rate >= before * QUIC_GAIN { Quic::Better } else { Quic::Worse };
+            return;
+        }
         let is_near_end = left < rate * MIN_TIME_LEFT.as_secs_f64();
         let is_at_limit = self.limit.is_some_and(|limit| rate >= limit as f64 * LIMIT_SHARE);
         if is_near_end {
@@ -167,7 +249,15 @@ impl LaneCount {
             }
             may_grow |= brought >= CLEAR_GAIN;
         }
-        if self.lanes < self.most && may_grow && !is_at_limit {
+        let is_held_back = round_trip.is_some_and(|round_trip| {
+            let in_flight = rate * round_trip.as_secs_f64() / f64::from(self.lanes);
+            round_trip >= QUIC_ROUND_TRIP && in_flight < HELD_BACK_BYTES
+        });
+        let is_worth_it = left >= rate * QUIC_TIME_LEFT.as_secs_f64();
+        if self.quic == Quic::Untried && is_held_back && is_worth_it && may_grow && !is_at_limit {
+            self.interrupt();
+            self.quic = Quic::Trying(halves[1]);
+        } else if may_grow && !is_at_limit && self.may_try_more(now) {
             self.interrupt();
             self.fewer = Some((self.lanes, halves[1]));
             self.lanes = (self.lanes * 2).min(self.most);
@@ -185,6 +275,8 @@ mod tests {
     /// A transfer whose speed depends on the number of lanes and on the time.
     struct Trip {
         lane_count: LaneCount,
+        /// Of a connection over QUIC, if there is one.
+        round_trip: Option<Duration>,
         now: Instant,
         seconds: f64,
         arrived: f64,
@@ -195,9 +287,9 @@ mod tests {
 
     impl Trip {
         fn new(most: u16) -> Self {
-            let lane_count = LaneCount::new(8, most, BLOCK, None);
             Self {
-                lane_count,
+                lane_count: LaneCount::new(8, (most, 8), BLOCK, None),
+                round_trip: None,
                 now: Instant::now(),
                 seconds: 0.0,
                 arrived: 0.0,
@@ -207,15 +299,21 @@ mod tests {
         }
 
         fn go(&mut self, seconds: f64, megabits: impl Fn(u16, f64) -> f64) -> &[u16] {
+            self.go_either_way(seconds, |lanes, seconds, _| megabits(lanes, seconds))
+        }
+
+        /// The speed depends also on whether the lanes go over QUIC.
+        fn go_either_way(&mut self, seconds: f64, megabits: impl Fn(u16, f64, bool) -> f64) -> &[u16] {
             let end = self.seconds + seconds;
             while self.seconds < end {
                 let lanes = *self.taken.last().unwrap();
-                self.arrived += megabits(lanes, self.seconds) * MEGABIT * 0.05;
+                let prefers_quic = self.lane_count.wish().prefers_quic;
+                self.arrived += megabits(lanes, self.seconds, prefers_quic) * MEGABIT * 0.05;
                 self.now += Duration::from_millis(50);
                 self.seconds += 0.05;
                 // Arrivals are counted in whole blocks.
                 let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
-                let wanted = self.lane_count.observe(arrived, self.left, self.now);
+                let wanted = self.lane_count.observe(arrived, self.left, self.round_trip, self.now).lanes;
                 if wanted < lanes && self.taken.len() > 1 && self.taken[self.taken.len() - 2] > lanes {
                     self.taken.pop();
                 }
@@ -288,5 +386,70 @@ mod tests {
         assert_eq!(trip.taken, [8, 16]);
         trip.lane_count.interrupt();
         assert_eq!(trip.go(10.0, |_, _| 200.0), [8, 16, 8]);
+    }
+
+    /// A path that loses packets: each TCP lane carries this much.
+    const HELD_BACK: f64 = 4.0;
+
+    #[test]
+    fn where_tcp_is_held_back_quic_is_tried_before_more_lanes_and_stays_if_it_is_faster() {
+        let mut trip = Trip::new(32);
+        trip.round_trip = Some(Duration::from_millis(100));
+        trip.go_either_way(
+            4.0,
+            |lanes, _, is_quic| if is_quic { 120.0 } else { f64::from(lanes) * HELD_BACK },
+        );
+        assert!(trip.lane_count.wish().prefers_quic);
+        let taken = trip.go_either_way(3600.0, |_, _, is_quic| if is_quic { 120.0 } else { 32.0 });
+        assert_eq!(taken, [8]);
+        assert_eq!(trip.lane_count.wish(), LaneWish { lanes: 8, prefers_quic: true });
+    }
+
+    #[test]
+    fn quic_that_is_not_clearly_faster_is_left_for_good_and_lanes_are_added() {
+        let mut trip = Trip::new(32);
+        trip.round_trip = Some(Duration::from_millis(100));
+        let megabits = |lanes, _, is_quic| if is_quic { 38.0 } else { f64::from(lanes) * HELD_BACK };
+        trip.go_either_way(6.0, megabits);
+        assert!(trip.lane_count.wish().prefers_quic);
+        assert_eq!(trip.go_either_way(60.0, megabits), [8, 16, 32]);
+        assert!(!trip.lane_count.wish().prefers_quic);
+    }
+
+    #[test]
+    fn quic_is_not_tried_near_by_on_a_good_path_within_a_limit_or_near_the_end() {
+        let never = |mut trip: Trip, megabits: f64| {
+            for _ in 0..600 {
+                trip.go(0.1, |_, _| megabits);
+                assert!(!trip.lane_count.wish().prefers_quic);
+            }
+        };
+        let far = || {
+            let mut trip = Trip::new(8);
+            trip.round_trip = Some(Duration::from_millis(100));
+            trip
+        };
+        never(far(), 200.0);
+        let mut near = far();
+        near.round_trip = Some(Duration::from_millis(5));
+        never(near, 32.0);
+        let mut limited = far();
+        limited.lane_count.limit = Some((32.0 * MEGABIT) as u64);
+        never(limited, 32.0);
+        let mut ending = far();
+        ending.left = 10_000_000;
+        never(ending, 32.0);
+        never(Trip::new(8), 32.0);
+    }
+
+    #[test]
+    fn quic_that_can_not_be_had_is_given_up_at_once() {
+        let mut trip = Trip::new(32);
+        trip.round_trip = Some(Duration::from_millis(100));
+        trip.go(4.0, |lanes, _| f64::from(lanes) * HELD_BACK);
+        assert!(trip.lane_count.wish().prefers_quic);
+        trip.lane_count.quic_failed();
+        assert!(!trip.lane_count.wish().prefers_quic);
+        assert_eq!(trip.go(20.0, |lanes, _| f64::from(lanes) * HELD_BACK), [8, 16, 32]);
     }
 }

@@ -36,6 +36,7 @@ use crate::{
     net::{
         addresses::{self, Reach},
         gateway::PortMapping,
+        internet::QuicConnection,
         segments::LargePackets,
         socket::{self, ACCEPT_PAUSE},
     },
@@ -121,8 +122,20 @@ pub(crate) struct Direct {
 struct KnownWays {
     /// The address at which this side has reached the other one.
     reached: Option<SocketAddr>,
-    /// Whether the other side has reached this one.
-    was_reached: bool,
+    /// The address from which the other side has reached this one.
+    reached_from: Option<IpAddr>,
+}
+
+impl KnownWays {
+    /// Whether nothing is known.
+    fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether the two are known to be in one local network, or on one computer.
+    fn is_local(self) -> bool {
+        self.reached.map(|address| address.ip()).or(self.reached_from).is_some_and(addresses::is_local)
+    }
 }
 
 /// A connection that the other side makes, for a lane or to reconnect.
@@ -323,7 +336,7 @@ impl Paths {
     pub(crate) async fn settled(&self) {
         let mut found = self.direct.found.subscribe();
         let by_machine = async {
-            let _ = found.wait_for(|found| *found != KnownWays::default()).await;
+            let _ = found.wait_for(|found| !found.is_empty()).await;
         };
         let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
         // Where there is a relay, lanes use it until a better way is found.
@@ -363,10 +376,10 @@ impl Direct {
     /// How lanes are best opened now. Where both sides can reach each other, the sender makes the connections, so that both
     /// sides give the same answer.
     pub(crate) fn way(&self) -> Way {
-        let KnownWays { reached, was_reached } = *self.found.borrow();
+        let KnownWays { reached, reached_from } = *self.found.borrow();
         let (by_sender, by_receiver) = match self.side {
-            Side::Sender => (reached.is_some(), was_reached),
-            Side::Receiver => (was_reached, reached.is_some()),
+            Side::Sender => (reached.is_some(), reached_from.is_some()),
+            Side::Receiver => (reached_from.is_some(), reached.is_some()),
         };
         match (by_sender, by_receiver) {
             (true, _) => Way::FromSender,
@@ -380,6 +393,14 @@ impl Direct {
     fn is_online(&self) -> bool {
         let found = self.online.as_ref().and_then(|online| online.found());
         found.is_some_and(|connection| !self.has_relay || connection.is_direct())
+    }
+
+    /// How long a packet takes there and back, where lanes go from machine to machine over TCP and could go directly over QUIC as
+    /// well.
+    pub(crate) fn quic_round_trip(&self) -> Option<Duration> {
+        let connection = self.online.as_ref()?.found().filter(QuicConnection::is_direct)?;
+        let is_over_tcp = matches!(self.way(), Way::FromSender | Way::FromReceiver);
+        if is_over_tcp { connection.round_trip() } else { None }
     }
 
     /// Whether lanes can be opened over the internet at all.
@@ -458,7 +479,9 @@ impl Direct {
 
     /// Takes a connection on which the other side has proven who it is.
     fn take_inbound(&self, purpose: DirectPurpose, stream: TcpStream) {
-        self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
+        if let Ok(peer) = stream.peer_addr() {
+            self.found.send_if_modified(|found| found.reached_from.replace(peer.ip()).is_none());
+        }
         if purpose != DirectPurpose::Probe {
             self.prepare(&stream, purpose);
             self.keep_inbound(purpose, stream.into());

@@ -40,6 +40,10 @@ pub(crate) trait LaneWays: Send + Sync {
     /// How lanes are best opened now.
     fn best(&self) -> Way;
 
+    /// How long a packet takes there and back, where lanes are best opened from machine to machine over TCP and could go directly
+    /// over QUIC as well.
+    fn quic_round_trip(&self) -> Option<Duration>;
+
     /// Whether lanes can be opened without the relay at all.
     fn allows_direct(&self) -> bool;
 
@@ -77,6 +81,10 @@ impl LaneWays for NetworkWays {
             Way::Relay if self.relay.is_none() && direct.may_go_online() => Way::Internet,
             way => way,
         }
+    }
+
+    fn quic_round_trip(&self) -> Option<Duration> {
+        self.direct.as_ref().and_then(|direct| direct.quic_round_trip())
     }
 
     fn route(&self, way: Way) -> (Route, Option<Duration>) {

@@ -23,6 +23,7 @@ use crate::{
         error::{Misbehaviour, TransferError},
         lanes::{
             lane::{EndedLane, Lane},
+            lane_count::LaneWish,
             sending::{LaneEnd, LaneStop, SendLanes},
         },
         link::{control::Control, online::MAX_ONLINE_LANES, opener::LaneOpener},
@@ -55,6 +56,10 @@ pub(super) struct SendLanePool {
     slots: u16,
     /// How many slots are to be used.
     wanted: u16,
+    /// Whether lanes are to go over QUIC where TCP from machine to machine would do as well.
+    prefers_quic: bool,
+    /// Whether a lane that was to go over QUIC for that reason has not opened, or not lasted.
+    has_failed_over_quic: bool,
     tasks: JoinSet<EndedLane<LaneEnd>>,
     /// The connection that the lanes belong to.
     link: u64,
@@ -96,6 +101,8 @@ impl SendLanePool {
             shared,
             slots,
             wanted: slots.min(FIRST_LANES),
+            prefers_quic: false,
+            has_failed_over_quic: false,
             tasks: JoinSet::new(),
             link: 0,
             opener: None,
@@ -189,6 +196,7 @@ impl SendLanePool {
     ) -> Result<(), TransferError> {
         let EndedLane { link, number: lane, result } = ended;
         let is_closed = matches!(result, Ok(LaneEnd::Closed));
+        let is_lost = result.is_err();
         match result {
             Ok(_) | Err(TransferError::PeerLost) => {}
             // Once a lane was open, a refusal costs only this lane. A relay that refuses from the start has a reason
@@ -201,6 +209,7 @@ impl SendLanePool {
             return Ok(());
         }
         let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
+        self.has_failed_over_quic |= is_lost && self.prefers_quic && state.way == Way::Internet;
         state.ours_is_over = true;
         if state.theirs_is_over {
             self.settle(lane);
@@ -236,11 +245,22 @@ impl SendLanePool {
         }
     }
 
-    /// Uses this many lanes from now on, at most one for each slot. Lanes beyond that end after their current block.
-    pub(super) fn use_lanes(&mut self, wanted: u16) {
-        let is_online = self.opener.as_ref().is_some_and(|opener| opener.ways.best() == Way::Internet);
-        let most = if is_online { self.slots.min(MAX_ONLINE_LANES) } else { self.slots };
-        self.wanted = wanted.min(most);
+    /// How long a packet takes there and back, where lanes go from machine to machine over TCP and could go over QUIC as well.
+    pub(super) fn quic_round_trip(&self) -> Option<Duration> {
+        self.opener.as_ref()?.ways.quic_round_trip()
+    }
+
+    /// Whether a lane that was to go over QUIC in place of TCP has not opened, or not lasted, since this was asked last.
+    pub(super) fn has_failed_over_quic(&mut self) -> bool {
+        std::mem::take(&mut self.has_failed_over_quic)
+    }
+
+    /// Uses these lanes from now on, at most one for each slot. Lanes beyond that end after their current block.
+    pub(super) fn use_lanes(&mut self, wish: LaneWish) {
+        self.prefers_quic = wish.prefers_quic;
+        let most =
+            if self.way() == Some(Way::Internet) { self.slots.min(MAX_ONLINE_LANES) } else { self.slots };
+        self.wanted = wish.lanes.min(most);
         for (number, lane) in &self.lanes {
             if number % MAX_LANES >= self.wanted {
                 lane.stop.after_block.cancel();
@@ -248,12 +268,22 @@ impl SendLanePool {
         }
     }
 
+    /// The way that new lanes are to take.
+    fn way(&self) -> Option<Way> {
+        let ways = &self.opener.as_ref()?.ways;
+        let prefers_quic = self.prefers_quic && ways.quic_round_trip().is_some();
+        Some(if prefers_quic { Way::Internet } else { ways.best() })
+    }
+
     /// Opens the lanes that are due. Once there is a better way than that of a lane, it ends after its current block, and another
     /// takes its place.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
-        let Some(opener) = self.opener.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
-        let way = opener.ways.best();
-        for lane in self.lanes.values().filter(|lane| lane.way.rank() < way.rank()) {
+        let Some(way) = self.way().filter(|_| !self.is_paused) else { return Ok(()) };
+        let is_better = |than: Way| match way {
+            Way::Internet if self.prefers_quic => than != way,
+            _ => than.rank() < way.rank(),
+        };
+        for lane in self.lanes.values().filter(|lane| is_better(lane.way)) {
             lane.stop.after_block.cancel();
         }
         let now = Instant::now();

@@ -41,6 +41,7 @@ use crate::{
         link::{
             control::Control,
             invitation::Invitations,
+            online::MAX_ONLINE_LANES,
             rendezvous::{MeetBy, WaitingSender, explain_loss},
             session::Session,
         },
@@ -377,7 +378,8 @@ async fn run(
     // Each lane holds one block on each side.
     let fitting = u16::try_from(MAX_LANE_BYTES / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
     let limit = options.throttle.bytes_per_sec();
-    let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
+    let most = lanes.min(fitting);
+    let lane_count = LaneCount::new(FIRST_LANES, (most, MAX_ONLINE_LANES), plan.block_size(), limit);
     let mut pool = SendLanePool::new(shared, lanes);
     let started = Instant::now();
     let workload = Workload { plan, outgoing, queue, held, wanted };

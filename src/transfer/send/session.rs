@@ -215,7 +215,10 @@ impl<'a> Sending<'a> {
             let total = if self.plan.stream().is_some() { u64::MAX } else { self.plan.bytes() };
             let left = total.saturating_sub(self.bytes);
             self.lane_count.limit_to(pool.limit());
-            pool.use_lanes(self.lane_count.observe(self.bytes, left, Instant::now()));
+            if pool.has_failed_over_quic() {
+                self.lane_count.quic_failed();
+            }
+            pool.use_lanes(self.lane_count.observe(self.bytes, left, pool.quic_round_trip(), Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
         pool.end_silent(self.control)?;

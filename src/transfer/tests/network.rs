@@ -80,7 +80,21 @@ struct NetworkState {
     breaks: bool,
     /// How long a piece of up to [`BUFFER`] bytes is in flight at most.
     delay: Duration,
+    quic: Option<FakeQuic>,
+    /// How many ends of lanes were opened over QUIC.
+    ends_over_quic: u64,
     random: Random,
+}
+
+/// What stands for QUIC where the usual lanes go from machine to machine over TCP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FakeQuic {
+    /// How long a packet takes there and back, as QUIC says.
+    pub(super) round_trip: Duration,
+    /// How long a piece is in flight at most, in place of the network's delay.
+    pub(super) delay: Duration,
+    /// Whether lanes can be opened.
+    pub(super) works: bool,
 }
 
 /// Numbers that look random and depend only on the seed (`SplitMix64`).
@@ -119,6 +133,8 @@ impl Network {
             reconnections: 0,
             breaks: false,
             delay,
+            quic: None,
+            ends_over_quic: 0,
             random: Random(seed),
         };
         Arc::new(Self {
@@ -131,7 +147,7 @@ impl Network {
 
     /// Makes the first connection of the control channel. Returns the sender's end and the receiver's.
     pub(super) fn first(&self) -> (Pipe, Pipe) {
-        let (ours, theirs, switch) = self.connect();
+        let (ours, theirs, switch) = self.connect(None);
         lock_shared(&self.state).control = switch;
         (ours, theirs)
     }
@@ -202,6 +218,20 @@ impl Network {
         lock_shared(&self.state).halves += 1;
     }
 
+    /// Has lanes go from machine to machine, and offers QUIC in place of TCP.
+    pub(super) fn offer(&self, quic: FakeQuic) {
+        lock_shared(&self.state).quic = Some(quic);
+    }
+
+    /// How many ends of lanes were opened over QUIC.
+    pub(super) fn ends_over_quic(&self) -> u64 {
+        lock_shared(&self.state).ends_over_quic
+    }
+
+    fn quic(&self) -> Option<FakeQuic> {
+        lock_shared(&self.state).quic
+    }
+
     /// Makes the opening of the next lane panic, as a fault of the program would.
     pub(super) fn break_next_lane(&self) {
         lock_shared(&self.state).breaks = true;
@@ -217,12 +247,13 @@ impl Network {
         lock_shared(&self.state).reconnections
     }
 
-    fn connect(&self) -> (Pipe, Pipe, Switch) {
+    /// A connection on which pieces are in flight for `delay` at most, or for the network's own delay.
+    fn connect(&self, delay: Option<Duration>) -> (Pipe, Pipe, Switch) {
         let ((ours, inner_ours), (theirs, inner_theirs)) = (duplex(BUFFER), duplex(BUFFER));
         let switch = Switch::new(Flow::Moves);
         let (delay, seed) = {
             let mut state = lock_shared(&self.state);
-            (state.delay, state.random.next())
+            (delay.unwrap_or(state.delay), state.random.next())
         };
         let road = Road { flow: switch.subscribe(), tampering: Arc::clone(&self.tampering), delay };
         let pump = carry(inner_ours, inner_theirs, road, seed);
@@ -245,7 +276,7 @@ impl Network {
             lock_shared(&self.state).waiting_side = Some((side, sender));
             return Err(receiver);
         };
-        let (ours, theirs, switch) = self.connect();
+        let (ours, theirs, switch) = self.connect(None);
         let mut state = lock_shared(&self.state);
         state.reconnections += 1;
         let nonce = |random: &mut Random| std::array::from_fn(|_| random.next().to_le_bytes()[0]);
@@ -316,11 +347,15 @@ impl LaneWays for Access {
     }
 
     fn best(&self) -> Way {
-        Way::Relay
+        if self.network.quic().is_some() { Way::FromSender } else { Way::Relay }
+    }
+
+    fn quic_round_trip(&self) -> Option<Duration> {
+        self.network.quic().map(|quic| quic.round_trip)
     }
 
     fn allows_direct(&self) -> bool {
-        false
+        self.network.quic().is_some()
     }
 
     fn route(&self, _way: Way) -> (Route, Option<Duration>) {
@@ -333,10 +368,17 @@ impl LaneWays for Access {
         &self,
         link: u64,
         number: u16,
-        _way: Way,
+        way: Way,
         _role: Role,
     ) -> BoxFuture<'_, Result<Pipe, TransferError>> {
         Box::pin(async move {
+            let quic = self.network.quic().filter(|_| way == Way::Internet);
+            if let Some(quic) = quic {
+                lock_shared(&self.network.state).ends_over_quic += 1;
+                if !quic.works {
+                    return Err(TransferError::PeerLost);
+                }
+            }
             let opening = async {
                 self.network.until_up().await;
                 assert!(
@@ -345,7 +387,7 @@ impl LaneWays for Access {
                 );
                 let other = lock_shared(&self.network.state).waiting_lanes.remove(&(link, number));
                 if let Some(other) = other.filter(|other| !other.is_closed()) {
-                    let (ours, theirs, switch) = self.network.connect();
+                    let (ours, theirs, switch) = self.network.connect(quic.map(|quic| quic.delay));
                     lock_shared(&self.network.state).lanes.insert(number % MAX_LANES, switch);
                     // If the other end has stopped waiting meanwhile, this end sees its lane close.
                     let _ = other.send(theirs);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    network::{Network, Random},
+    network::{FakeQuic, Network, Random},
     pair::{BLOCK, Folders, Running, Terms, begin, begin_into, temporary},
 };
 use crate::{
@@ -136,6 +136,39 @@ async fn everything_may_be_cut_at_every_block() {
         both_are_done(sender, receiver, &folders).await;
         assert_eq!(network.reconnections(), 1);
     }
+}
+
+/// A network on which each lane over TCP carries 640 KB a second, and one over QUIC ten times as much.
+fn lossy(works: bool) -> Arc<Network> {
+    let network = Network::new(1, Duration::from_millis(200));
+    let (round_trip, delay) = (Duration::from_millis(100), Duration::from_millis(20));
+    network.offer(FakeQuic { round_trip, delay, works });
+    network
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_tcp_holds_back_move_to_quic_where_that_is_faster() {
+    let outbox = outbox(&[("large", 400 * BLOCK)]);
+    let folders = Folders::new(&outbox.path().join("all"));
+    let network = lossy(true);
+    let (sender, receiver) = begin(&network, &folders, Terms { lanes: 8, ..Terms::default() });
+    let started = Instant::now();
+    both_are_done(sender, receiver, &folders).await;
+    assert_eq!(network.ends_over_quic(), 2 * 8, "each lane has moved once");
+    assert_eq!(network.reconnections(), 0);
+    let seconds = started.elapsed().as_secs();
+    assert!(seconds < 10, "{seconds} s; over TCP alone it takes twenty");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_lane_can_be_opened_over_quic_they_go_on_over_tcp() {
+    let outbox = outbox(&[("large", 400 * BLOCK)]);
+    let folders = Folders::new(&outbox.path().join("all"));
+    let network = lossy(false);
+    let (sender, receiver) = begin(&network, &folders, Terms { lanes: 8, ..Terms::default() });
+    both_are_done(sender, receiver, &folders).await;
+    assert!((2..=2 * 8).contains(&network.ends_over_quic()), "{}", network.ends_over_quic());
+    assert_eq!(network.reconnections(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Direct, KnownWays, MAX_UNPROVEN, PROOF_LIMIT, SEARCH};
+use super::{Direct, MAX_UNPROVEN, PROOF_LIMIT, SEARCH};
 use crate::{
     net::{
         backoff::Backoff,
@@ -62,7 +62,8 @@ impl Direct {
     }
 
     /// Keeps a connection to the sender's endpoint over the internet, from when the user has accepted the offer. Where the two
-    /// have met at a relay, machines that reach each other without need none.
+    /// have met at a relay, machines that reach each other in a local network need none; others do, because QUIC may be faster
+    /// than TCP between them.
     pub(super) async fn call(self: Arc<Self>) {
         let Some(online) = self.online.clone() else { return };
         let (mut machines, mut backoff) = (self.found.subscribe(), REDIAL);
@@ -72,9 +73,12 @@ impl Direct {
         loop {
             online.is_wanted().await;
             if self.has_relay {
-                let is_found = machines.wait_for(|found| *found != KnownWays::default());
-                if timeout(SEARCH, is_found).await.is_ok() {
-                    let _ = machines.wait_for(|found| *found == KnownWays::default()).await;
+                let is_found =
+                    async { machines.wait_for(|found| !found.is_empty()).await.map(|found| *found) };
+                if let Ok(Ok(found)) = timeout(SEARCH, is_found).await
+                    && found.is_local()
+                {
+                    let _ = machines.wait_for(|found| found.is_empty()).await;
                     continue;
                 }
             }
