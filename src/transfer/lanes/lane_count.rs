@@ -50,9 +50,9 @@ const QUIC_SETTLE_TIME: Duration = Duration::from_secs(3);
 /// The shortest round trip with which QUIC is tried. With a shorter one TCP soon recovers from a loss, and QUIC, which runs in
 /// this program and not in the system, takes more of the processor.
 const QUIC_ROUND_TRIP: Duration = Duration::from_millis(20);
-/// How many bytes a TCP lane has in flight on average where QUIC is tried, at most: 90 packets. With CUBIC that means about one
-/// lost packet in a thousand, or else a slow network, where a try costs little.
-const HELD_BACK_BYTES: f64 = 128.0 * 1024.0;
+/// How many bytes may be in flight on all TCP lanes where QUIC is tried: 90 packets for each of eight lanes. With CUBIC that means
+/// about one lost packet in a thousand or more, or else a slow network, where a try costs little.
+const HELD_BACK_BYTES: f64 = 1024.0 * 1024.0;
 /// No QUIC is tried if the rest of the transfer will take less than this: a try that gains nothing takes about five seconds.
 const QUIC_TIME_LEFT: Duration = Duration::from_secs(8);
 /// How much faster than TCP QUIC has to be for the lanes to stay there: clearly more than what two measurements of the same
@@ -249,15 +249,19 @@ impl LaneCount {
             }
             may_grow |= brought >= CLEAR_GAIN;
         }
+        if is_at_limit {
+            return;
+        }
         let is_held_back = round_trip.is_some_and(|round_trip| {
-            let in_flight = rate * round_trip.as_secs_f64() / f64::from(self.lanes);
-            round_trip >= QUIC_ROUND_TRIP && in_flight < HELD_BACK_BYTES
+            round_trip >= QUIC_ROUND_TRIP && rate * round_trip.as_secs_f64() < HELD_BACK_BYTES
         });
         let is_worth_it = left >= rate * QUIC_TIME_LEFT.as_secs_f64();
-        if self.quic == Quic::Untried && is_held_back && is_worth_it && may_grow && !is_at_limit {
+        // TCP's rate falls while it finds out how many packets get lost.
+        let is_rising = halves[1] > halves[0] * STEADY.end();
+        if self.quic == Quic::Untried && is_held_back && is_worth_it && !is_rising {
             self.interrupt();
             self.quic = Quic::Trying(halves[1]);
-        } else if may_grow && !is_at_limit && self.may_try_more(now) {
+        } else if may_grow && self.may_try_more(now) {
             self.interrupt();
             self.fewer = Some((self.lanes, halves[1]));
             self.lanes = (self.lanes * 2).min(self.most);
@@ -395,10 +399,10 @@ mod tests {
     fn where_tcp_is_held_back_quic_is_tried_before_more_lanes_and_stays_if_it_is_faster() {
         let mut trip = Trip::new(32);
         trip.round_trip = Some(Duration::from_millis(100));
-        trip.go_either_way(
-            4.0,
-            |lanes, _, is_quic| if is_quic { 120.0 } else { f64::from(lanes) * HELD_BACK },
-        );
+        // At first TCP is faster than it can stay.
+        let megabits =
+            |_, seconds, is_quic| if is_quic { 120.0 } else { 32.0 + 80.0 / (1.0 + seconds * seconds) };
+        trip.go_either_way(4.0, megabits);
         assert!(trip.lane_count.wish().prefers_quic);
         let taken = trip.go_either_way(3600.0, |_, _, is_quic| if is_quic { 120.0 } else { 32.0 });
         assert_eq!(taken, [8]);
