@@ -19,6 +19,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
+    task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
 
@@ -37,6 +38,7 @@ use crate::{
         internet::{Endpoint, Reveal},
         venue::Venue,
     },
+    panics::{joined, reported},
     protocol::{
         peer::{INVITATION_WORDS, ReceiverFirst, SenderIdKey},
         relay::RoomId,
@@ -75,6 +77,8 @@ pub struct WaitingSender<'a> {
     passed_on: PassedOn,
     /// Whether the last receiver has come to the sender's own relay.
     is_at_own: bool,
+    /// The task that ends the room on the internet once a receiver has come, who doesn't wait for it.
+    leaving: JoinSet<()>,
 }
 
 impl<'a> WaitingSender<'a> {
@@ -102,7 +106,7 @@ impl<'a> WaitingSender<'a> {
         if matches!(passed_on, PassedOn::User) {
             posted.tell().await;
         }
-        Ok(Self { posted, passed_on, is_at_own: false })
+        Ok(Self { posted, passed_on, is_at_own: false, leaving: JoinSet::new() })
     }
 
     /// Whether another receiver can come after one that is lost: not to a code that was named to that one alone.
@@ -121,9 +125,10 @@ impl<'a> WaitingSender<'a> {
     /// [`TransferError::TooManyTries`] if the code was guessed at too often, [`TransferError::PeerGone`] if an invited receiver
     /// doesn't come, or what is wrong with the only relay.
     pub async fn receiver(&mut self) -> Result<(Meeting, MeetingPlace), TransferError> {
+        while self.leaving.join_next().await.map(joined).is_some() {}
         self.posted.go_up().await;
         self.passed_on.call(true);
-        let Self { posted, passed_on, is_at_own } = self;
+        let Self { posted, passed_on, is_at_own, leaving } = self;
         // The call that counted the last wrong code may have been dropped before it could say so.
         if posted.waiting.tries_left.load(Ordering::Relaxed) == 0 {
             return Err(posted.end(TransferError::TooManyTries).await);
@@ -155,7 +160,7 @@ impl<'a> WaitingSender<'a> {
         let endpoint = match posted.online.take() {
             Some(online) => {
                 let endpoint = online.session().await;
-                online.leave(matches!(met.way, MetBy::Relay { .. })).await;
+                leaving.spawn(reported(online.leave(matches!(met.way, MetBy::Relay { .. }))));
                 endpoint
             }
             None => None,
@@ -176,7 +181,8 @@ impl<'a> WaitingSender<'a> {
     }
 
     /// Notes that the receiver has answered, so that no other will be needed.
-    pub fn settle(self) {
+    pub fn settle(mut self) {
+        self.leaving.detach_all();
         if let Some(own) = self.posted.own.filter(|_| !self.is_at_own) {
             own.unneeded.cancel();
         }
