@@ -279,8 +279,8 @@ mod tests {
     /// A transfer whose speed depends on the number of lanes and on the time.
     struct Trip {
         lane_count: LaneCount,
-        /// Of a connection over QUIC, if there is one.
-        round_trip: Option<Duration>,
+        /// How long a packet takes there and back over QUIC, if there is a connection.
+        over_quic: Option<Duration>,
         now: Instant,
         seconds: f64,
         arrived: f64,
@@ -293,7 +293,7 @@ mod tests {
         fn new(most: u16) -> Self {
             Self {
                 lane_count: LaneCount::new(8, (most, 8), BLOCK, None),
-                round_trip: None,
+                over_quic: None,
                 now: Instant::now(),
                 seconds: 0.0,
                 arrived: 0.0,
@@ -317,7 +317,7 @@ mod tests {
                 self.seconds += 0.05;
                 // Arrivals are counted in whole blocks.
                 let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
-                let wanted = self.lane_count.observe(arrived, self.left, self.round_trip, self.now).lanes;
+                let wanted = self.lane_count.observe(arrived, self.left, self.over_quic, self.now).lanes;
                 if wanted < lanes && self.taken.len() > 1 && self.taken[self.taken.len() - 2] > lanes {
                     self.taken.pop();
                 }
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn where_tcp_is_held_back_quic_is_tried_before_more_lanes_and_stays_if_it_is_faster() {
         let mut trip = Trip::new(32);
-        trip.round_trip = Some(Duration::from_millis(100));
+        trip.over_quic = Some(Duration::from_millis(100));
         // At first TCP is faster than it can stay.
         let megabits =
             |_, seconds, is_quic| if is_quic { 120.0 } else { 32.0 + 80.0 / (1.0 + seconds * seconds) };
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn quic_that_is_not_clearly_faster_is_left_for_good_and_lanes_are_added() {
         let mut trip = Trip::new(32);
-        trip.round_trip = Some(Duration::from_millis(100));
+        trip.over_quic = Some(Duration::from_millis(100));
         let megabits = |lanes, _, is_quic| if is_quic { 38.0 } else { f64::from(lanes) * HELD_BACK };
         trip.go_either_way(6.0, megabits);
         assert!(trip.lane_count.wish().prefers_quic);
@@ -430,12 +430,12 @@ mod tests {
         };
         let far = || {
             let mut trip = Trip::new(8);
-            trip.round_trip = Some(Duration::from_millis(100));
+            trip.over_quic = Some(Duration::from_millis(100));
             trip
         };
         never(far(), 200.0);
         let mut near = far();
-        near.round_trip = Some(Duration::from_millis(5));
+        near.over_quic = Some(Duration::from_millis(5));
         never(near, 32.0);
         let mut limited = far();
         limited.lane_count.limit = Some((32.0 * MEGABIT) as u64);
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn quic_that_can_not_be_had_is_given_up_at_once() {
         let mut trip = Trip::new(32);
-        trip.round_trip = Some(Duration::from_millis(100));
+        trip.over_quic = Some(Duration::from_millis(100));
         trip.go(4.0, |lanes, _| f64::from(lanes) * HELD_BACK);
         assert!(trip.lane_count.wish().prefers_quic);
         trip.lane_count.quic_failed();
