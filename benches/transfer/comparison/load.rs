@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime::Runtime,
-    task::JoinSet,
+    task::{JoinSet, yield_now},
 };
 
 use super::{
@@ -113,7 +113,8 @@ pub(crate) fn messages(settings: &Settings, figures: &mut Figures) {
     figures::of_talking_rooms(settings.talking.iter().copied().max(), MESSAGES * 2, figures);
 }
 
-/// Runs this many transfers side by side, and returns the bytes that each has moved.
+/// Runs this many transfers side by side, and returns the bytes that each has moved. The clients, which share two cores here and
+/// have machines of their own elsewhere, give way to each other after each chunk.
 async fn side_by_side(relay: &Relay, count: u64) -> Vec<f64> {
     let mut opening = JoinSet::new();
     for (sender, receiver) in pairs(relay, count).await {
@@ -137,12 +138,15 @@ async fn side_by_side(relay: &Relay, count: u64) -> Vec<f64> {
             let counter = Arc::clone(counter);
             moving.spawn(async move {
                 let chunk = vec![7; CHUNK];
-                while from.write_all(&chunk).await.is_ok() {}
+                while from.write_all(&chunk).await.is_ok() {
+                    yield_now().await;
+                }
             });
             moving.spawn(async move {
                 let mut chunk = vec![0; CHUNK];
                 while let Ok(read @ 1..) = to.read(&mut chunk).await {
                     counter.fetch_add(read as u64, Ordering::Relaxed);
+                    yield_now().await;
                 }
             });
         }
