@@ -90,7 +90,7 @@ pub(crate) fn main() {
         growth::rooms(&settings, &mut figures);
     }
     if settings.has("load") {
-        load::transfers(&settings);
+        load::transfers(&settings, &mut figures);
         load::messages(&settings, &mut figures);
     }
     if settings.has("curves") {

@@ -106,6 +106,13 @@ pub(crate) fn of_idle_rooms(rooms: u64, kib_each: f64, figures: &mut Figures) {
     }
 }
 
+/// Notes how evenly a relay serves that many transfers at once, if it is the number that the target names.
+pub(crate) fn of_transfers(count: u64, slowest: f64, figures: &mut Figures) {
+    if count == 100 {
+        figures.add(&target::EVEN, slowest, format!("{slowest:.2} ×"));
+    }
+}
+
 /// Notes the most rooms of which each got all its messages.
 pub(crate) fn of_talking_rooms(rooms: Option<u64>, messages: u64, figures: &mut Figures) {
     if let Some(rooms) = rooms {

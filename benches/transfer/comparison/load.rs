@@ -43,7 +43,7 @@ const MESSAGES: u64 = 10;
 const MESSAGE_LEN: usize = 100;
 
 /// Measures each number of transfers at once, with eight lanes each, of bytes that cost nothing to read.
-pub(crate) fn transfers(settings: &Settings) {
+pub(crate) fn transfers(settings: &Settings, figures: &mut Figures) {
     println!(
         "\n| transfers at once | MiB/s in all | relay, CPU s/GiB | relay, resident MiB | slowest against the mean | Jain's index |"
     );
@@ -56,7 +56,8 @@ pub(crate) fn transfers(settings: &Settings) {
         let resident = resident_bytes(relay.id());
         let all: f64 = moved.iter().sum();
         let squares: f64 = moved.iter().map(|bytes| bytes * bytes).sum();
-        let slowest = moved.iter().copied().fold(f64::INFINITY, f64::min);
+        let slowest = moved.iter().copied().fold(f64::INFINITY, f64::min) / (all / moved.len() as f64);
+        figures::of_transfers(*count, slowest, figures);
         drop(runtime);
         let (usage, _) = relay.stop();
         println!(
@@ -64,7 +65,7 @@ pub(crate) fn transfers(settings: &Settings) {
             all / MIB / RUNNING.as_secs_f64(),
             usage.seconds / (all / MIB / 1024.0),
             resident as f64 / MIB,
-            slowest / (all / moved.len() as f64),
+            slowest,
             all * all / (moved.len() as f64 * squares),
         );
     }

@@ -53,8 +53,8 @@ const QUIC_ROUND_TRIP: Duration = Duration::from_millis(20);
 /// How many bytes may be in flight on all TCP lanes where QUIC is tried: 90 packets for each of eight lanes. With CUBIC that means
 /// about one lost packet in a thousand or more, or else a slow network, where a try costs little.
 const HELD_BACK_BYTES: f64 = 1024.0 * 1024.0;
-/// No QUIC is tried if the rest of the transfer will take less than this: a try that gains nothing takes about five seconds.
-const QUIC_TIME_LEFT: Duration = Duration::from_secs(8);
+/// No QUIC is tried if the rest of the transfer will take less than this: a try that gains nothing costs up to two seconds.
+const QUIC_TIME_LEFT: Duration = Duration::from_secs(20);
 /// How much faster than TCP QUIC has to be for the lanes to stay there: clearly more than what two measurements of the same
 /// network differ by.
 const QUIC_GAIN: f64 = 1.25;
@@ -441,7 +441,7 @@ mod tests {
         limited.lane_count.limit = Some((32.0 * MEGABIT) as u64);
         never(limited, 32.0);
         let mut ending = far();
-        ending.left = 10_000_000;
+        ending.left = 60_000_000;
         never(ending, 32.0);
         never(Trip::new(8), 32.0);
     }
