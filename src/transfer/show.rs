@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::foreign;
 
+/// The longest number that is compared by its value, in digits. The code of a number's length has to be a character.
+const MAX_DIGITS: usize = 0xd000;
+
 /// Text from a peer or a disk, shown so that it can't forge what stands around it.
 pub(crate) struct Shown<'a>(pub &'a str);
 
@@ -34,6 +37,28 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// A text by whose bytes names sort as people expect: in lower case, and with each number behind its length, so that 10
+/// comes after 9.
+pub(crate) fn natural_key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len() + 8);
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        if !c.is_ascii_digit() {
+            key.extend(c.to_lowercase());
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number = rest[..digits].trim_start_matches('0');
+        // A number stands where its digits would, by the first of them that there is.
+        key.push('0');
+        key.extend(char::from_u32(number.len().min(MAX_DIGITS) as u32 + 1));
+        key.push_str(number);
+        rest = &rest[digits..];
+    }
+    key
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +83,47 @@ mod tests {
         ] {
             assert_eq!(bytes(count), shown);
         }
+    }
+
+    #[test]
+    fn names_sort_as_people_count_and_whatever_their_case() {
+        let mut names = [
+            "IMG_10.jpg",
+            "img_9.jpg",
+            "Quarterly",
+            "holiday",
+            "IMG_9a.jpg",
+            "007",
+            "8",
+            "ähnlich",
+            "img_010.jpg",
+            "12345678901234567890123",
+            "zebra",
+            "99999999999999999999999",
+        ];
+        names.sort_by_key(|name| natural_key(name));
+        let expected = [
+            "007",
+            "8",
+            "12345678901234567890123",
+            "99999999999999999999999",
+            "holiday",
+            "img_9.jpg",
+            "IMG_9a.jpg",
+            "IMG_10.jpg",
+            "img_010.jpg",
+            "Quarterly",
+            "zebra",
+            "ähnlich",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn no_name_is_too_long_or_strange_for_a_key() {
+        for name in ["", "0", "00", "٣", "İ", &"9".repeat(70_000), "\u{10ffff}"] {
+            natural_key(name);
+        }
+        assert_eq!(natural_key("007"), natural_key("7"));
     }
 }

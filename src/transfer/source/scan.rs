@@ -24,6 +24,7 @@ use crate::{
         fingerprint::Fingerprint,
         notice::{LeftOut, LeftOutReason},
         plan::MIN_BLOCK,
+        show::natural_key,
     },
 };
 
@@ -323,8 +324,11 @@ impl Scan {
             }
         };
         // With sorted entries, an unchanged folder always gives the same list, so that an interrupted transfer can be
-        // recognised.
-        children.sort_by_key(fs::DirEntry::file_name);
+        // recognised. In this order they move, and both sides list them while they do.
+        children.sort_by_cached_key(|child| {
+            let name = child.file_name();
+            (natural_key(&name.to_string_lossy()), name)
+        });
         let first_folder = self.folders.len();
         for child in children {
             let path = child.path();

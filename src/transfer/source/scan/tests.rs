@@ -26,6 +26,17 @@ fn folders_come_before_what_is_in_them_and_in_order() {
 }
 
 #[test]
+fn what_is_in_a_folder_is_listed_as_people_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("top");
+    fs::create_dir(&top).unwrap();
+    for file in ["10.jpg", "9.jpg", "B", "a"] {
+        fs::write(top.join(file), file).unwrap();
+    }
+    assert_eq!(names(&scan_now(&[top])), ["top", "top/9.jpg", "top/10.jpg", "top/a", "top/B"]);
+}
+
+#[test]
 fn chosen_paths_that_end_alike_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = ["1/x.txt", "2/x.txt"].map(|path| folder.path().join(path)).into();
