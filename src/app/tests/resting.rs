@@ -294,3 +294,47 @@ fn the_details_of_a_running_transfer_list_how_far_each_file_has_come() {
     assert!(!screen.shows(&screen.say("file-withdrawn")));
     list.show(&offered, || unreachable!("nobody looks any more"), &BTreeSet::new());
 }
+
+/// Catches a list that stays where it was opened, and one that pulls away from under a user who reads something else.
+#[test]
+fn the_list_of_files_goes_along_with_what_moves_until_the_user_scrolls() {
+    let mut screen = Screen::new();
+    let names: Vec<String> = (0..40).map(|number| format!("{number:02}.bin")).collect();
+    let entries: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), MIB)).collect();
+    let offered = manifest(&entries);
+    let id = screen.made_up(Direction::Received);
+    let (watch, snapshots) = (FileWatch::default(), screen.snapshots.subscribe());
+    screen.feed(Event::Started(id, snapshots, watch.clone()));
+    screen.notice(id, Notice::Listed(offered.clone()));
+    screen.notice(id, Notice::Accepted { files: 40, bytes: Some(40 * MIB) });
+    let moves = |screen: &mut Screen, file: u32| {
+        let done = u64::from(file) * MIB;
+        screen.progress(Progress { file: Some(file), ..progress(Phase::Moving, done, 40 * MIB) });
+    };
+    moves(&mut screen, 20);
+    let mut list = ShownFiles::new(watch, Arc::new(Plan::new(&offered, |_| true)), Wanted::all());
+    screen.click_key("show-details");
+    list.show(&offered, BlockSet::default, &BTreeSet::new());
+    screen.settle();
+    let shows = |screen: &Screen, name: &str| screen.place(name).is_some();
+    assert!(shows(&screen, "20.bin") && !shows(&screen, "00.bin"), "{:#?}", screen.texts());
+    for file in [21, 22, 30, 31] {
+        moves(&mut screen, file);
+        assert!(shows(&screen, &format!("{file}.bin")), "{file}: {:#?}", screen.texts());
+    }
+    let at = screen.place("31.bin").unwrap().center();
+    screen.point_at(at);
+    screen.scroll(5000.0);
+    assert!(shows(&screen, "00.bin"));
+    moves(&mut screen, 32);
+    assert!(shows(&screen, "00.bin"), "the user reads the beginning");
+    screen.scroll(-5000.0);
+    moves(&mut screen, 33);
+    assert!(shows(&screen, "39.bin"));
+    // Back at what moves, it goes along again.
+    screen.scroll(4.0 * 26.0);
+    moves(&mut screen, 34);
+    assert!(shows(&screen, "34.bin"));
+    moves(&mut screen, 39);
+    assert!(shows(&screen, "39.bin"), "{:#?}", screen.texts());
+}

@@ -21,6 +21,37 @@ const ROW: f32 = 26.0;
 /// Most rows that are in sight; half a row shows that there are more.
 const ROWS: f32 = 6.5;
 
+/// What of the list was in sight in the last frame.
+#[derive(Clone)]
+struct LastSight {
+    /// The number of that frame.
+    pass: u64,
+    /// How far down the list was scrolled, in points.
+    top: f32,
+    /// The row of the file that moved.
+    row: Option<usize>,
+}
+
+/// How far down the list is to be scrolled to the row of the file that moves, in points; `None` leaves it where it is. It opens there,
+/// and goes along as long as the file that moved before was in sight. A user who has scrolled elsewhere is left alone.
+fn follow(before: Option<&LastSight>, now: usize, height: f32) -> Option<f32> {
+    let is_in_sight = |row: usize, top: f32| {
+        let at = row as f32 * ROW;
+        at + ROW > top && at < top + height
+    };
+    let is_whole = |row: usize, top: f32| {
+        let at = row as f32 * ROW;
+        at >= top - 0.5 && at + ROW <= top + height + 0.5
+    };
+    let follows = before.is_none_or(|before| {
+        before.row != Some(now)
+            && before.row.is_none_or(|row| is_in_sight(row, before.top))
+            && !is_whole(now, before.top)
+    });
+    // The one before it stays in sight.
+    follows.then_some((now as f32 - 1.0).max(0.0) * ROW)
+}
+
 /// Draws the list of a transfer that has more than one file.
 pub(super) fn file_list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let (Some(states), Some(manifest)) = (card.file_list.states(), &card.manifest) else { return };
@@ -37,19 +68,18 @@ pub(super) fn file_list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
         let name = view.say("file-list");
         list.widget_info(|| WidgetInfo::labeled(Role::List, true, &name));
         keep_arrows(ui, &list);
-        let mut area = ScrollArea::vertical().id_salt("files").max_height(height).auto_shrink([false, true]);
+        let now = card.progress.file.map(|now| files.partition_point(|file| *file < now));
         let pass = ui.ctx().cumulative_pass_nr();
-        let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<u64>(id), pass));
-        // It opens where the transfer is.
-        let opens = before + 1 < pass;
-        if opens {
+        let before: Option<LastSight> = ui.data(|data| data.get_temp(id));
+        let before = before.filter(|before| before.pass + 1 >= pass);
+        if before.is_none() {
             ui.scroll_to_rect(place, None);
         }
-        if opens && let Some(now) = card.progress.file {
-            let row = files.partition_point(|file| *file < now);
-            area = area.vertical_scroll_offset((row as f32 - 1.0).max(0.0) * ROW);
+        let mut area = ScrollArea::vertical().id_salt("files").max_height(height).auto_shrink([false, true]);
+        if let Some(top) = now.and_then(|now| follow(before.as_ref(), now, height)) {
+            area = area.vertical_scroll_offset(top);
         }
-        area.show_rows(ui, ROW, files.len(), |ui, range| {
+        let shown = area.show_rows(ui, ROW, files.len(), |ui, range| {
             // The scroll bar floats over the right edge.
             ui.set_max_width(ui.available_width() - space::M);
             for file in files.get(range).unwrap_or_default() {
@@ -59,6 +89,8 @@ pub(super) fn file_list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
             }
             scroll_by_keys(ui, &list, ROW, height - ROW, files.len() as f32 * ROW);
         });
+        let sight = LastSight { pass, top: shown.state.clamped_offset().y, row: now };
+        ui.data_mut(|data| data.insert_temp(id, sight));
         focus_ring(ui, &list, list.rect.expand(2.0), CONTROL_RADIUS);
     });
 }
