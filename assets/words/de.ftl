@@ -68,7 +68,7 @@ choose-files = Dateien wählen
 choose-folder = Ordner wählen
 paste = Einfügen
 write-text = Text schreiben
-drop-more = Weitere Dateien oder Ordner ablegen
+drop-more = Weiteres ablegen
 drop-to-send = Ablegen, um zu senden
 drop-to-follow = Loslassen, um es derselben Person zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
@@ -100,7 +100,7 @@ receive-needs-relay = Dieser Code allein sagt nicht, wo der Sender ist. Fügen S
 ## Empfangen
 
 receive = Empfangen
-receive-hint = Geben Sie die vier Wörter des Senders ein
+receive-hint = Die vier Wörter des Senders eingeben
 receive-button = Empfangen
 code = Code
 code-example = tulip-acid-coyote-mustard

@@ -10,7 +10,7 @@
 //! - `qr`: QR codes
 //! - `rows`: rows with something at their right end
 //! - `scrolling`: what the keyboard scrolls
-//! - `text`: text, by its weight
+//! - `text`: text, by its weight; what a control says while the pointer rests on it
 //! - `textures`: thumbnails
 
 mod bidi;
@@ -37,7 +37,7 @@ pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
 pub(super) use scrolling::{keep_arrows, scroll_by_keys};
 pub(super) use text::{
-    announce, fitting, heading, line, muted, painted, paragraph, plain, small, small_paragraph, title,
-    title_with, title_with_face,
+    announce, block, fitting, heading, line, muted, one_line, paragraph, plain, prose, small,
+    small_paragraph, tip, title, title_with, title_with_face,
 };
 pub(super) use textures::{Textures, paint_awaited};

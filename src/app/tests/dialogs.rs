@@ -1,10 +1,13 @@
 //! The dialogs: settings, history, and the question before closing.
 
+use std::time::Duration;
+
 use eframe::egui::{Key, Modifiers, ViewportCommand};
 
 use super::{
     Screen,
     made_up::{failed, progress},
+    screen::Pause,
 };
 use crate::{
     app::{
@@ -60,6 +63,34 @@ fn dialogs_open_by_shortcut_and_close_by_escape() {
     assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
     screen.click_key("close");
     assert_eq!(screen.window().state.dialog, None);
+}
+
+/// Catches what a control of the page says, above a dialog that a key has opened.
+#[test]
+fn what_a_control_says_under_the_pointer_goes_when_a_dialog_opens() {
+    let mut screen = Screen::new();
+    let history = screen.say("history");
+    let rests = |screen: &mut Screen| {
+        for _ in 0..8 {
+            screen.pause(&Pause::AtMost(Duration::ZERO));
+        }
+    };
+    let place = screen.place(&history).expect("its button is there");
+    screen.point_at(place.center());
+    rests(&mut screen);
+    assert!(screen.painted(&history).is_some(), "its name comes up");
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
+    assert!(screen.painted(&history).is_none(), "it lies above the dialog");
+    rests(&mut screen);
+    assert!(screen.painted(&history).is_none());
+    screen.press(Key::Escape);
+    // In the dialog itself it comes up.
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    let close = screen.say("close");
+    screen.point_at(screen.place(&close).expect("its button is there").center());
+    rests(&mut screen);
+    assert!(screen.painted(&close).is_some());
 }
 
 #[test]

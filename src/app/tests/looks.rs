@@ -5,6 +5,7 @@ use eframe::egui::{Key, Rect};
 use super::{
     Screen,
     made_up::{self, CODE, manifest},
+    screen::name_of,
 };
 use crate::{
     app::model::settings_form::Page,
@@ -158,6 +159,60 @@ fn both_sides_end_at_the_same_height() {
     assert!((middle(&screen) - before.0 - grown / 2.0).abs() < 1.0, "the left side has not grown along");
     screen.fill(&code, "");
     assert_eq!((middle(&screen), below(&screen)), before);
+}
+
+/// Catches a dialog that is wider than the smallest window, so that its right edge is cut off.
+#[test]
+fn all_of_the_settings_fit_into_the_smallest_window() {
+    for language in ["en", "de", "fr"] {
+        let mut screen =
+            Screen::sized(640.0, 480.0, |settings| settings.language = Some(language.to_owned()));
+        screen.click_key("settings");
+        for page in [Page::General, Page::Internet, Page::Relays, Page::Croc, Page::Host, Page::Advanced] {
+            screen.window().state.form.page = page;
+            screen.settle();
+            for control in screen.controls() {
+                let (name, rect) = (name_of(&control), control.rect());
+                assert!(rect.left() > 31.0 && rect.right() < 609.0, "{language}, {page:?}: {name} {rect}");
+            }
+        }
+    }
+}
+
+/// Catches a small window in which only Send and Receive can be seen while something moves.
+#[test]
+fn what_moves_is_in_sight_in_the_smallest_window() {
+    let mut screen = Screen::sized(640.0, 480.0, |_| {});
+    screen.moving(Direction::Received);
+    let bar = place(&screen, &screen.say_named("progress-named", "notes.txt"));
+    assert!(bar.bottom() < 480.0, "how far it has come is at {bar}");
+}
+
+#[test]
+fn who_wants_to_send_what_is_never_cut_off() {
+    let mut screen = Screen::sized(640.0, 480.0, |_| {});
+    let name = format!("{} end.mov", "a long name ".repeat(8));
+    screen.offered(&manifest(&[(&name, 1)]), &[]);
+    assert!(screen.paints("end.mov"), "{:#?}", screen.texts());
+}
+
+#[test]
+fn the_example_of_a_code_is_whole() {
+    for language in ["en", "de", "fr"] {
+        let screen = Screen::sized(900.0, 700.0, |settings| settings.language = Some(language.to_owned()));
+        assert!(screen.paints(&screen.say("code-example")), "{language}");
+    }
+}
+
+/// Catches buttons that begin at the left edge because they don't fit on one row.
+#[test]
+fn the_buttons_below_a_code_stand_in_the_middle() {
+    let mut screen = Screen::sized(640.0, 480.0, |settings| settings.language = Some("fr".to_owned()));
+    waiting(&mut screen, "notes.txt");
+    screen.click_key("show-qr");
+    let (code, invite) = (place(&screen, CODE), place(&screen, &screen.say("copy-invitation")));
+    let middle = f32::midpoint(invite.left(), place(&screen, &screen.say("hide-qr")).right());
+    assert!((code.center().x - middle).abs() < 2.0, "{code} {middle}");
 }
 
 #[test]

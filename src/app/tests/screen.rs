@@ -17,7 +17,10 @@ use egui_kittest::{Harness, Node, kittest::NodeT};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::made_up::{self, MIB};
+use super::{
+    made_up::{self, MIB},
+    painter::Painter,
+};
 use crate::{
     app::{
         desktop::desk::Stores,
@@ -43,6 +46,7 @@ const MAX_FRAMES: usize = 30;
 /// A window without a screen.
 pub(super) struct Screen {
     harness: Harness<'static, Window>,
+    painter: Painter,
     /// The delays after which another thread wants a frame.
     wakes: mpsc::Receiver<Duration>,
     /// The texts that the window has put on the clipboard.
@@ -94,6 +98,16 @@ impl Screen {
     }
 
     pub(super) fn sized(width: f32, height: f32, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::painted_by(Painter::default(), [width, height], 1.0, change)
+    }
+
+    /// A window of this size in points, with `scale` pixels a point, of which there can be pictures.
+    pub(super) fn painted_by(
+        painter: Painter,
+        size: [f32; 2],
+        scale: f32,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inbox = folder.path().join("inbox");
         fs::create_dir(&inbox).unwrap();
@@ -108,15 +122,23 @@ impl Screen {
         settings.first_steps_done = true;
         change(&mut settings);
         settings.save(&Store::at(folder.path())).unwrap();
-        Self::open(folder, width, height)
+        let mut screen = Self::open(folder, painter, size, scale);
+        // The harness has a theme of its own.
+        let ctx = screen.harness.ctx.clone();
+        screen.window().apply_appearance(&ctx);
+        screen.painter.prepare(&ctx);
+        screen.settle();
+        screen
     }
 
-    fn open(folder: TempDir, width: f32, height: f32) -> Self {
+    fn open(folder: TempDir, painter: Painter, size: [f32; 2], scale: f32) -> Self {
         let (wake, wakes) = mpsc::channel();
         let store = Store::at(folder.path());
         let data = folder.path().join("unfinished");
         let harness = Harness::builder()
-            .with_size([width, height])
+            .with_size(size)
+            .with_pixels_per_point(scale)
+            .renderer(painter.clone())
             .with_max_steps(MAX_FRAMES as u64)
             .build_eframe(|cc| {
                 cc.egui_ctx.set_request_repaint_callback(move |wish| {
@@ -129,7 +151,7 @@ impl Screen {
             });
         let (snapshots, _) = watch::channel(Progress::default());
         let (copied, browsed, asked) = (Vec::new(), Vec::new(), Vec::new());
-        let mut screen = Self { harness, wakes, copied, browsed, asked, snapshots, folder };
+        let mut screen = Self { harness, painter, wakes, copied, browsed, asked, snapshots, folder };
         screen.settle();
         screen
     }
@@ -138,7 +160,7 @@ impl Screen {
     pub(super) fn reopened(self) -> Self {
         let Self { harness, folder, .. } = self;
         drop(harness);
-        Self::open(folder, 1000.0, 1400.0)
+        Self::open(folder, Painter::default(), [1000.0, 1400.0], 1.0)
     }
 
     pub(super) fn window(&mut self) -> &mut Window {
@@ -265,6 +287,11 @@ impl Screen {
     }
 
     // Eyes.
+
+    /// Writes what is shown into a PNG file.
+    pub(super) fn save_picture(&self, path: &Path) {
+        self.painter.save(&self.harness.ctx, self.harness.output(), path);
+    }
 
     fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         self.harness.root().children_recursive().filter(|node| !node.accesskit_node().is_hidden())

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use eframe::egui::{
-    Align, Align2, CornerRadius, Id, Label, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke, Ui,
+    Align, Align2, CornerRadius, Id, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke, Ui,
     UiBuilder, Vec2, vec2,
 };
 
@@ -12,7 +12,10 @@ use crate::{
     app::{
         model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Emphasis, Icon, disc, fitting, heading, icon, icon_button, muted, row},
+        widgets::{
+            Button, Emphasis, Icon, block, disc, fitting, heading, icon, icon_button, line, muted, one_line,
+            plain, row,
+        },
     },
     engine::TaskId,
     transfer::show::Shown,
@@ -107,7 +110,7 @@ pub(super) fn strip_ui(ui: &mut Ui, view: &mut View<'_>) {
         row(ui, STRIP, right, |ui| {
             icon(ui, Icon::FilePlus, 20.0, p.accent);
             ui.add_space(space::XS);
-            ui.add(Label::new(RichText::new(text).color(p.text)).truncate());
+            line(ui, &text, plain(size::BODY), p.text);
         });
     });
 }
@@ -154,19 +157,15 @@ pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &DropRe
     let semi_bold = |size| theme::font(Weight::SemiBold, size);
     let fitted = fitting(ui, &text, semi_bold, size::DISPLAY, area.width() - 2.0 * space::S);
     // On the name of a person there is no room for more.
-    if area.height() < LOW {
-        painter.text(centre, Align2::CENTER_CENTER, text, semi_bold(fitted), p.text);
+    let (galley, _) = one_line(ui, &text, semi_bold(fitted), p.text, area.width() - space::S);
+    let is_lowest = area.height() < LOW;
+    let at = if is_low && !is_lowest { centre - vec2(0.0, 12.0) } else { centre };
+    painter.galley(at - galley.size() / 2.0, galley, p.text);
+    if is_lowest {
         return;
     }
-    let at = if is_low { centre - vec2(0.0, 12.0) } else { centre };
-    painter.text(at, Align2::CENTER_CENTER, text, semi_bold(fitted), p.text);
-    let font = theme::font(Weight::Regular, size::BODY);
-    let galley = painter.layout(
-        describe(&state.hovering, state.hover_count, view),
-        font,
-        p.muted,
-        area.width() - 2.0 * space::PAGE,
-    );
+    let held = describe(&state.hovering, state.hover_count, view);
+    let galley = block(ui, &held, &plain(size::BODY), p.muted, area.width() - 2.0 * space::PAGE);
     painter.galley(Pos2::new(centre.x - galley.size().x / 2.0, at.y + 20.0), galley, p.muted);
 }
 

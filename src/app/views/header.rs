@@ -15,7 +15,7 @@ use crate::{
             state::{CodesLead, RelayStatus, State, WhyNearby},
         },
         theme::{self, Weight, palette, size, space},
-        widgets::{Icon, focus_ring, icon_button, row},
+        widgets::{Icon, focus_ring, icon_button, row, tip},
     },
     engine::RelayClientError,
 };
@@ -94,7 +94,7 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let at = pos2(left + dot_room, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, Color32::PLACEHOLDER);
     focus_ring(ui, &response, rect, radius);
-    if response.on_hover_text(hint).clicked() {
+    if tip(response, &hint).clicked() {
         view.act(match state.codes_lead() {
             _ if !state.settings.relays.is_empty() => Action::CheckRelay,
             CodesLead::Nearby(WhyNearby::PathMode) => Action::ShowSettings(Page::Advanced),

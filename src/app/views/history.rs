@@ -1,6 +1,6 @@
 //! The dialog of the history: what was sent and received, with a way back to it.
 
-use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
+use eframe::egui::{Context, Id, Modal, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{View, card_parts::sign_of_kind, confirmation::Confirmation};
@@ -13,8 +13,8 @@ use crate::{
         },
         theme::{palette, size, space},
         widgets::{
-            Button, Emphasis, Icon, dialog_frame, disc, face, heading, icon_button, muted, name_dialog, row,
-            small, tile,
+            Button, Emphasis, Icon, dialog_frame, disc, face, heading, icon_button, line, muted, name_dialog,
+            plain, row, small, tile,
         },
         words::shown_path,
     },
@@ -122,7 +122,7 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
             ui.spacing_mut().item_spacing.y = 4.0;
             // This puts the two lines in the middle of the row.
             ui.add_space(10.0);
-            ui.add(Label::new(RichText::new(&what).size(size::BODY)).truncate());
+            line(ui, &what, plain(size::BODY), p.text);
             let key = match entry.direction {
                 Direction::Sent => "history-sent",
                 Direction::Received => "history-received",

@@ -19,10 +19,10 @@ use crate::{
             sheet::{FEW_REPAIRED, Sheet},
             tone::Tone,
         },
-        theme::palette,
+        theme::{self, Weight, palette, size},
         widgets::{
             Button, Emphasis, Icon, announce, face, icon, link, muted, named, note, paragraph, part, plain,
-            small, title,
+            small, tip,
         },
         words::shown_path,
     },
@@ -45,7 +45,9 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 icon(ui, Icon::Inbox, 20.0, p.accent);
             }
         }
-        announce(&title(ui, &offered));
+        // Who sends what is never cut off.
+        let ink = palette(ui).text;
+        announce(&paragraph(ui, &offered, theme::font(Weight::SemiBold, size::TITLE), ink));
     });
     let amount = amount(card, manifest.files(), manifest.bytes(), view);
     let code = card.typed_words().map(|code| view.words.tell("with-code", &[("code", code.into())]));
@@ -83,7 +85,7 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
         small(ui, &view.say("save-to"));
         let shown = shown_path(folder);
         let name = format!("{}: {shown}", view.say("save-to-change"));
-        if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
+        if tip(named(link(ui, &shown), &name), &view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(Some(card.id)));
         }
         if let Some(free) = sheet.offer.free {
@@ -214,7 +216,7 @@ fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 fn anyway_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     if sheet.can_accept_without_space() {
         let button = Button::new(Emphasis::Secondary, &view.say("receive-anyway")).ui(ui);
-        if button.on_hover_text(view.say("receive-anyway-means")).clicked() {
+        if tip(button, &view.say("receive-anyway-means")).clicked() {
             view.act(Action::Sheet(card.id, SheetAction::IgnoreSpace));
             view.act(Action::Accept(card.id));
         }

@@ -20,7 +20,9 @@ use crate::{
             tone::Tone,
         },
         theme::{palette, size, space},
-        widgets::{self, Icon, group, heading, icon, icon_button, link, part, row, small},
+        widgets::{
+            self, Icon, group, heading, icon, icon_button, line, link, paragraph, part, plain, row, small,
+        },
     },
     engine::{TypedCode, read_code},
     history::Direction,
@@ -36,6 +38,9 @@ const ROOMY: f32 = 330.0;
 const ROOMIEST: f32 = 560.0;
 /// Height of Send and Receive while there are transfers below them, in points.
 const COMPACT: f32 = 250.0;
+
+/// Least height of Receive where it stands below Send, in points.
+const LOWEST: f32 = 180.0;
 
 /// How many cards are drawn in full; those below them are rows.
 const FULL_CARDS: usize = 3;
@@ -67,7 +72,9 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
                 }
                 sides_ui(ui, state, view, &mut rects);
                 ui.add_space(space::L);
-                part(ui, "people", |ui| people::people_ui(ui, state, view, &mut rects));
+                if !state.people.all().is_empty() {
+                    part(ui, "people", |ui| people::people_ui(ui, state, view, &mut rects));
+                }
                 transfers_ui(ui, state, view, &mut rects);
                 part(ui, "unfinished", |ui| unfinished::unfinished_ui(ui, state, view));
                 ui.add_space(space::PAGE);
@@ -101,7 +108,8 @@ fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             widgets::tinted(ui, ground, |ui| {
                 row(ui, 28.0, right, |ui| {
                     icon(ui, sign, 18.0, ink);
-                    ui.add(Label::new(&banner.text).wrap());
+                    let ink = palette(ui).text;
+                    paragraph(ui, &banner.text, plain(size::BODY), ink);
                 });
             });
         });
@@ -133,7 +141,8 @@ fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         widgets::tinted(ui, ground, |ui| {
             row(ui, 28.0, right, |ui| {
                 icon(ui, Icon::ClipboardList, 18.0, ink);
-                ui.add(Label::new(&text).truncate());
+                let ink = palette(ui).text;
+                line(ui, &text, plain(size::BODY), ink);
             });
         });
     });
@@ -191,9 +200,15 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Dro
     };
     let width = ui.available_width();
     if width < NARROW {
-        side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, view));
-        ui.add_space(space::L);
-        side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        if state.cards.is_empty() {
+            side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, view));
+        } else {
+            // What moves is to be in sight.
+            part(ui, "send", |ui| drop_zone::strip_ui(ui, view));
+        }
+        let is_tight = !state.cards.is_empty();
+        ui.add_space(if is_tight { space::S } else { space::L });
+        side(ui, "receive", vec2(width, LOWEST), |ui| receive::receive_side_ui(ui, state, is_tight, view));
         return;
     }
     // The right side grows with its content, and the left side is kept at the same height.
@@ -205,7 +220,8 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Dro
             drop_zone::send_side_ui(ui, view);
         });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
-        let now = side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
+        let now =
+            side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, false, view));
         if (now - before).abs() > 0.5 {
             ui.data_mut(|data| data.insert_temp(grown, now));
             ui.ctx().request_discard("the two sides are of different heights");
@@ -226,7 +242,7 @@ fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: 
     if width < NARROW {
         send(ui, state, view);
         ui.add_space(space::S);
-        side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        side(ui, "receive", vec2(width, LOWEST), |ui| receive::receive_side_ui(ui, state, true, view));
         return;
     }
     ui.horizontal_top(|ui| {
@@ -236,7 +252,7 @@ fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: 
             send(ui, state, view);
         });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
-        side(ui, "receive", vec2(right, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        side(ui, "receive", vec2(right, COMPACT), |ui| receive::receive_side_ui(ui, state, false, view));
     });
 }
 
@@ -333,7 +349,9 @@ fn card_ui(
             } else {
                 transfer::transfer_ui(ui, card, state, view);
             }
-            part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
+            if state.branches(card.id).next().is_some() {
+                part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
+            }
         });
         if state.takes_additions(card) || card.takes_more() {
             rects.push((DropTarget::Transfer(card.id), drawn.response.rect));

@@ -2,8 +2,8 @@
 //! is set for one, and before one is forgotten.
 
 use eframe::egui::{
-    Color32, Context, CornerRadius, CursorIcon, Id, Label, Modal, Rect, Role, Sense, Stroke, StrokeKind,
-    TextEdit, TextWrapMode, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Color32, Context, CornerRadius, CursorIcon, Id, Modal, Rect, Role, Sense, Stroke, StrokeKind, TextEdit,
+    Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{DropRects, DropTarget, View, confirmation::Confirmation};
@@ -19,7 +19,7 @@ use crate::{
         theme::{self, CONTROL_RADIUS, Palette, Weight, palette, size, space},
         widgets::{
             Button, Emphasis, Icon, dialog_frame, face, focus_ring, form, heading, icon_button, link, muted,
-            name_dialog, note, paint_face, painted, part, plain, row, small,
+            name_dialog, note, one_line, paint_face, part, plain, row, small, small_paragraph,
         },
         words::shown_path,
     },
@@ -50,12 +50,9 @@ fn columns(width: f32, gap: f32) -> usize {
     (((width + gap) / (WIDTH + gap)) as usize).max(1)
 }
 
-/// Draws the section, if anybody is remembered.
+/// Draws the section.
 pub(super) fn people_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut DropRects) {
     let people = state.people.all();
-    if people.is_empty() {
-        return;
-    }
     let (name, hint) = (view.say("people"), view.say("people-hint"));
     row(
         ui,
@@ -108,12 +105,7 @@ fn button_ui(ui: &mut Ui, person: &Person, width: f32, state: &State, view: &mut
     let room = rect.right() - theme::CONTROL_HEIGHT - space::S - text_left;
     let ink = if person.is_blocked { p.muted } else { p.text };
     let line = |ui: &Ui, text: &str, font, ink: Color32, top: f32, inset: f32| {
-        let galley = painted(text, font, ink).into_galley(
-            ui,
-            Some(TextWrapMode::Truncate),
-            room - inset,
-            plain(size::BODY),
-        );
+        let (galley, _) = one_line(ui, text, font, ink, room - inset);
         ui.painter().galley(pos2(text_left + inset, top), galley, ink);
     };
     line(ui, &name, theme::font(Weight::Medium, size::BODY), ink, rect.top() + 8.0, 0.0);
@@ -309,7 +301,7 @@ pub(super) fn remember_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut Vi
         }
     };
     row(ui, theme::CONTROL_HEIGHT, right, |ui| {
-        ui.add(Label::new(painted(&text, plain(size::SMALL), palette(ui).muted)).wrap());
+        small_paragraph(ui, &text);
     });
     if remembers {
         view.act(Action::Remember(card.id));

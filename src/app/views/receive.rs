@@ -17,8 +17,8 @@ use crate::{
         },
         theme::{self, Weight, palette, size, space},
         widgets::{
-            Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, row, small,
-            small_paragraph,
+            Button, Emphasis, Icon, fitting, hairline, heading, icon, line, link, muted, named, part, plain,
+            row, small, small_paragraph, tip,
         },
         words::shown_path,
     },
@@ -31,15 +31,17 @@ pub(in crate::app) fn field_id() -> Id {
     Id::unique("code field")
 }
 
-/// Draws the right side.
-pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+/// Draws the right side. Where there is little room, it doesn't say what the field is for.
+pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, is_tight: bool, view: &mut View<'_>) {
     heading(ui, &view.say("receive"));
-    part(ui, "hint", |ui| match &state.unfinished.resume {
-        None => {
-            muted(ui, &view.say("receive-hint"));
-        }
-        Some(resume) => unfinished::resume_ui(ui, resume, &state.save_folder, view),
-    });
+    if !is_tight || state.unfinished.resume.is_some() {
+        part(ui, "hint", |ui| match &state.unfinished.resume {
+            None => {
+                muted(ui, &view.say("receive-hint"));
+            }
+            Some(resume) => unfinished::resume_ui(ui, resume, &state.save_folder, view),
+        });
+    }
     let edit = field_ui(ui, &mut state.field, view);
     if state.field.wants_sight {
         // The keyboard may have come here from far below. What has to be typed is said above the field, so all of it
@@ -138,7 +140,8 @@ fn croc_ui(ui: &mut Ui, found: &FoundCode, view: &View<'_>) {
 
 fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {
     let text = view.words.tell("slip", &[("word", word.into())]);
-    ui.add(Label::new(RichText::new(text).color(palette(ui).warn)).truncate());
+    let ink = palette(ui).warn;
+    line(ui, &text, plain(size::BODY), ink);
     let offer = view.words.tell("slip-take", &[("code", repaired.into())]);
     if link(ui, &offer).clicked() {
         view.act(Action::FillCode(repaired.to_owned()));
@@ -157,7 +160,7 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         }
         let shown = shown_path(&state.save_folder);
         let name = format!("{}: {shown}", view.say("save-to-change"));
-        if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
+        if tip(named(link(ui, &shown), &name), &view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });
@@ -192,7 +195,9 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let p = palette(ui);
     // The font of a long code shrinks a little before the code no longer fits.
     let room = ui.available_width() - 2.0 * FIELD_INSET - 4.0;
-    let points = fitting(ui, &field.text, theme::mono, size::FIELD, room).max(size::BODY);
+    let example = view.say("code-example");
+    let shown = if field.text.is_empty() { &example } else { &field.text };
+    let points = fitting(ui, shown, theme::mono, size::FIELD, room).max(size::BODY);
     let font = theme::mono(points);
     // A smaller font leaves the field its height, so that nothing below it moves.
     let [full, now] =
@@ -215,9 +220,7 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let mut output = TextEdit::singleline(&mut field.text)
         .id(id)
         .font(FontSelection::FontId(font.clone()))
-        .hint_text(
-            RichText::new(view.say("code-example")).font(font.clone()).color(p.muted.gamma_multiply(0.75)),
-        )
+        .hint_text(RichText::new(&example).font(font.clone()).color(p.muted.gamma_multiply(0.75)))
         .desired_width(f32::INFINITY)
         .char_limit(crate::code::MAX_INPUT_BYTES)
         .event_filter(filter)

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use eframe::egui::{
-    Align, CornerRadius, Frame, Label, Layout, Margin, Response, RichText, Role, ScrollArea, TextWrapMode,
-    Ui, WidgetInfo, vec2,
+    Align, CornerRadius, Frame, Label, Layout, Margin, Response, RichText, Role, ScrollArea, Ui, WidgetInfo,
+    vec2,
 };
 
 use super::{
@@ -25,8 +25,9 @@ use crate::{
         },
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Emphasis, Icon, announce, face, fitting, form, icon, icon_button, link, muted,
-            note, part, row, row_of_words, signed_note, small, title, title_with,
+            self, Button, Emphasis, Icon, announce, face, fitting, form, icon, icon_button, line, link,
+            muted, note, one_line, part, plain, prose, row, row_of_words, signed_note, small,
+            small_paragraph, tip, title, title_with,
         },
     },
     engine::{MAX_RECEIVERS, OnlineState, PathMode, Phase},
@@ -94,7 +95,9 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         part(ui, "reach", |ui| reach_ui(ui, card, state, view));
         part(ui, "croc notes", |ui| croc_notes_ui(ui, card, view));
     }
-    part(ui, "more", |ui| more_ui(ui, card, state, view));
+    if card.progress.phase == Phase::WaitingForPeer || card.is_text() || state.takes_additions(card) {
+        part(ui, "more", |ui| more_ui(ui, card, state, view));
+    }
     if card.folds.options && waits_under_code(card) {
         part(ui, "options", |ui| options_ui(ui, card, state, view));
     }
@@ -198,17 +201,17 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let gap = ui.spacing().item_spacing.x;
     let (first, second) = (width_of(ui, &invite.1), width_of(ui, &code.1));
     let longest = Button::width_of(ui, &show).max(Button::width_of(ui, &hide));
-    // Where that takes too much room for a row, the last one is as wide as what it says.
+    // Where that takes too much room for a row, the last one is only its icon.
     let fits = first + second + longest + 2.0 * gap <= ui.available_width();
-    let third = if fits { longest } else { Button::width_of(ui, qr) };
-    let width = first + second + third + 2.0 * gap;
-    let buttons = |ui: &mut Ui| {
+    let (third, text) = if fits { (longest, qr.as_str()) } else { (theme::CONTROL_HEIGHT, "") };
+    let copying = |ui: &mut Ui, view: &mut View<'_>| {
         for ((what, text), kind, sign, width) in [
-            (invite, Emphasis::Primary, Icon::Share2, first),
-            (code, Emphasis::Secondary, Icon::Copy, second),
+            (&invite, Emphasis::Primary, Icon::Share2, first),
+            (&code, Emphasis::Secondary, Icon::Copy, second),
         ] {
+            let what = *what;
             let is_copied = card.has_copied(what, view.now);
-            let (text, sign) = if is_copied { (&copied, Icon::Check) } else { (&text, sign) };
+            let (text, sign) = if is_copied { (&copied, Icon::Check) } else { (text, sign) };
             let button = Button::new(kind, text).icon(sign).at_least(width).ui(ui);
             if card.folds.wants_focus && kind == Emphasis::Primary {
                 take_keyboard(ui, &button);
@@ -218,29 +221,48 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 view.act(Action::Copy(card.id, what));
             }
         }
-        if Button::new(Emphasis::Secondary, qr).icon(Icon::QrCode).at_least(third).ui(ui).clicked() {
+    };
+    let showing = |ui: &mut Ui, view: &mut View<'_>| {
+        let button = Button::new(Emphasis::Secondary, text).name(qr).icon(Icon::QrCode).at_least(third);
+        if button.ui(ui).clicked() {
             view.act(Action::FoldQr(card.id));
         }
     };
-    if width > ui.available_width() {
-        ui.horizontal_wrapped(buttons);
+    let (two, three) = (first + second + gap, first + second + third + 2.0 * gap);
+    if three <= ui.available_width() {
+        in_the_middle(ui, three, theme::CONTROL_HEIGHT, |ui| {
+            copying(ui, view);
+            showing(ui, view);
+        });
     } else {
-        let room = vec2(width, theme::CONTROL_HEIGHT);
-        ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), buttons);
+        in_the_middle(ui, two, theme::CONTROL_HEIGHT, |ui| copying(ui, view));
+        in_the_middle(ui, third, theme::CONTROL_HEIGHT, |ui| showing(ui, view));
     }
+}
+
+/// Draws things beside each other that are this wide together, in the middle if that is where the layout puts them.
+fn in_the_middle(ui: &mut Ui, width: f32, height: f32, add: impl FnOnce(&mut Ui)) {
+    let room = vec2(width.min(ui.available_width()), height);
+    ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), add);
 }
 
 /// Draws the one line that says what the send waits for, how often its code works, and where. More is said while the pointer
 /// is on it, and among what can be set.
 fn state_line_ui(ui: &mut Ui, card: &Card, state: &State, view: &View<'_>) {
-    if let Some(peer) = &card.peer {
-        face(ui, peer.as_str(), 16.0);
-    }
+    const FACE: f32 = 16.0;
     let line = explain::waiting(view.words, card, state.branches(card.id).count());
-    let text = RichText::new(line).size(size::SMALL).color(palette(ui).muted);
-    let label = ui.add(Label::new(text).wrap_mode(TextWrapMode::Wrap));
+    if let Some(peer) = &card.peer {
+        let (text, _) = one_line(ui, &line, plain(size::SMALL), palette(ui).muted, f32::INFINITY);
+        let width = FACE + ui.spacing().item_spacing.x + text.size().x + 1.0;
+        in_the_middle(ui, width, 20.0, |ui| {
+            face(ui, peer.as_str(), FACE);
+            small(ui, &line);
+        });
+        return;
+    }
+    let label = small_paragraph(ui, &line);
     if waits_under_code(card) {
-        label.on_hover_text(reach_text(card, state, view).1);
+        tip(label, &reach_text(card, state, view).1);
     }
 }
 
@@ -366,7 +388,8 @@ fn choice_ui<T: Copy + PartialEq>(
             Layout::left_to_right(Align::Center),
             |ui| {
                 ui.set_min_width(LABEL);
-                ui.add(Label::new(RichText::new(label).color(palette(ui).text)).truncate());
+                let ink = palette(ui).text;
+                line(ui, label, plain(size::BODY), ink);
             },
         );
         form::list(ui, label, label, &say(now), 160.0, |ui| {
@@ -479,7 +502,8 @@ fn entry_ui(ui: &mut Ui, entry: &Entry) {
         EntryKind::Link { .. } => Icon::Link2,
     };
     icon(ui, sign, 15.0, palette(ui).muted);
-    ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
+    let ink = palette(ui).text;
+    line(ui, &Shown(entry.path.as_str()).to_string(), plain(size::BODY), ink);
 }
 
 /// Draws the text that is being sent.
@@ -491,8 +515,7 @@ fn text_ui(ui: &mut Ui, text: &str) {
         let area = ScrollArea::vertical().id_salt("text").max_height(LIST_HEIGHT).auto_shrink([false, true]);
         area.show(ui, |ui| {
             let lines: Vec<String> = text.lines().take(LINES).map(|line| Shown(line).to_string()).collect();
-            let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
-            ui.add(Label::new(text).selectable(true).wrap_mode(TextWrapMode::Wrap));
+            prose(ui, &lines.join("\n"), &theme::mono(size::BODY));
         });
     });
 }

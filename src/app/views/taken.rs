@@ -14,7 +14,7 @@ use crate::{
             sheet::Sheet,
         },
         theme::{self, palette, size, space},
-        widgets::{Icon, form, icon, line, part, plain, row, small, tinted},
+        widgets::{Icon, form, icon, line, one_line, paragraph, part, plain, row, small, tinted},
     },
     engine::{OnConflict, OnMerge},
     protocol::{
@@ -101,15 +101,31 @@ fn box_ui<P: Copy + PartialEq>(
         let text = view.words.tell(taken.key, &[("count", taken.entries.len().into())]);
         // The row is as high as its buttons from the start, so that the words stand in their middle.
         ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
-        ui.horizontal_wrapped(|ui| {
-            icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
-            ui.label(text);
-            for (policy, key, _) in taken.policies {
-                if form::option(ui, taken.for_all == policy, &view.say(key)) {
-                    view.act(Action::Sheet(card.id, (taken.choose_for_all)(policy)));
+        let names = taken.policies.map(|(_, key, _)| view.say(key));
+        let (words, _) = one_line(ui, &text, plain(size::BODY), p.text, f32::INFINITY);
+        let gap = ui.spacing().item_spacing.x;
+        let widths = names.iter().map(|name| form::option_width(ui, name) + gap);
+        let fits = size::ICON + gap + words.size().x + widths.sum::<f32>() + space::M <= ui.available_width();
+        let mut options = |ui: &mut Ui| {
+            for ((policy, ..), name) in taken.policies.iter().zip(&names) {
+                if form::option(ui, taken.for_all == *policy, name) {
+                    view.act(Action::Sheet(card.id, (taken.choose_for_all)(*policy)));
                 }
             }
-        });
+        };
+        let said = |ui: &mut Ui| {
+            icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
+            paragraph(ui, &text, plain(size::BODY), p.text);
+        };
+        if fits {
+            ui.horizontal(|ui| {
+                said(ui);
+                options(ui);
+            });
+        } else {
+            ui.horizontal(said);
+            ui.horizontal_wrapped(options);
+        }
         if let Some((.., means)) = taken.policies.iter().find(|(policy, ..)| *policy == taken.for_all) {
             small(ui, &view.say(means));
         }

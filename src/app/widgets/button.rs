@@ -1,13 +1,13 @@
 //! What can be clicked, and the ring around the control that has the keyboard.
 
 use eframe::egui::{
-    Color32, CornerRadius, CursorIcon, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind,
-    TextWrapMode, Ui, WidgetInfo, WidgetText, pos2, vec2,
+    Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::{
     icons::{Icon, paint_icon},
-    text::painted,
+    text::{one_line, tip},
 };
 use crate::app::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space};
 
@@ -72,9 +72,13 @@ impl<'a> Button<'a> {
 
     /// How wide a button with an icon and this text is, in points.
     pub(in crate::app) fn width_of(ui: &Ui, text: &str) -> f32 {
+        Self::width_without_icon(ui, text) + size::ICON + space::XS + 2.0
+    }
+
+    /// How wide a button with this text alone is, in points.
+    pub(in crate::app) fn width_without_icon(ui: &Ui, text: &str) -> f32 {
         let font = theme::font(Weight::Medium, size::BODY);
-        let text = ui.painter().layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x;
-        text + 2.0 * PADDING + size::ICON + space::XS + 2.0
+        ui.painter().layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x + 2.0 * PADDING
     }
 
     /// Makes it as wide as the room that there is.
@@ -104,12 +108,7 @@ impl<'a> Button<'a> {
             (Some(_), false) => size::ICON + space::XS + 2.0,
         };
         let room = (ui.available_width() - 2.0 * padding - icon_width).max(24.0);
-        let galley = WidgetText::from(RichText::new(self.text).font(font)).into_galley(
-            ui,
-            Some(TextWrapMode::Truncate),
-            room,
-            theme::font(Weight::Medium, size::BODY),
-        );
+        let (galley, is_cut) = one_line(ui, self.text, font, Color32::PLACEHOLDER, room);
         let content = icon_width + galley.size().x;
         let width = if self.text.is_empty() {
             CONTROL_HEIGHT
@@ -140,8 +139,9 @@ impl<'a> Button<'a> {
         }
         if self.text.is_empty() {
             // An icon alone needs its name as a tooltip too.
-            return response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(name);
+            return tip(response.on_hover_cursor(CursorIcon::PointingHand), name);
         }
+        let response = if is_cut { tip(response, self.text) } else { response };
         response.on_hover_cursor(if self.is_enabled { CursorIcon::PointingHand } else { CursorIcon::Default })
     }
 
@@ -177,12 +177,7 @@ pub(in crate::app) fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Respon
 pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
     let font = theme::font(Weight::Medium, size::BODY - 0.5);
     let room = ui.available_width();
-    let galley = painted(text, font.clone(), Color32::PLACEHOLDER).into_galley(
-        ui,
-        Some(TextWrapMode::Truncate),
-        room,
-        font,
-    );
+    let (galley, is_cut) = one_line(ui, text, font, Color32::PLACEHOLDER, room);
     let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(0.0, 6.0), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), text));
     let colour = palette(ui).accent;
@@ -193,6 +188,7 @@ pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
         ui.painter().hline(rect.x_range(), underline, Stroke::new(1.0, colour));
     }
     focus_ring(ui, &response, rect, 4);
+    let response = if is_cut { tip(response, text) } else { response };
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 

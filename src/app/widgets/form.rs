@@ -1,8 +1,8 @@
 //! Fields, tick boxes, lists, sliders, choices. The views lay them out and name them.
 
 use eframe::egui::{
-    AsIdSalt, ComboBox, CornerRadius, Frame, Key, Label, Margin, Popup, Rect, Response, RichText, Role,
-    Sense, Slider, Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
+    AsIdSalt, Color32, ComboBox, CornerRadius, Frame, Key, Label, Margin, Popup, Rect, Response, RichText,
+    Role, Sense, Slider, Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
 };
 
 use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
@@ -75,6 +75,11 @@ pub(in crate::app) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
     response.clicked()
 }
 
+/// How wide an [`option`] of this text is, in points.
+pub(in crate::app) fn option_width(ui: &Ui, text: &str) -> f32 {
+    Button::width_without_icon(ui, text)
+}
+
 /// Draws the edge of the choice that is chosen.
 pub(in crate::app) fn chosen_edge(ui: &Ui, rect: Rect) {
     let edge = Stroke::new(1.5, palette(ui).accent);
@@ -90,6 +95,7 @@ pub(in crate::app) fn list(
     width: f32,
     add: impl FnOnce(&mut Ui),
 ) {
+    let width = width.min(ui.available_width());
     let combo = ComboBox::from_id_salt(salt).selected_text(chosen).width(width);
     let combo = combo.icon(|ui, rect, visuals, _| {
         paint_icon(ui, Icon::ChevronDown, rect.center(), 15.0, visuals.fg_stroke.color);
@@ -126,10 +132,15 @@ pub(in crate::app) fn slider<N: Numeric>(
     step: f64,
     words: impl Fn(&N) -> String,
 ) -> Response {
+    let font = theme::font(Weight::Medium, size::BODY);
+    // Its words keep their room in a small window.
+    let longest = [range.start(), range.end()]
+        .map(|value| ui.painter().layout_no_wrap(words(value), font.clone(), Color32::WHITE).size().x);
+    let room = ui.available_width() - longest[0].max(longest[1]) - ui.spacing().item_spacing.x;
     let response = part(ui, name, |ui| {
         let p = palette(ui);
         let spacing = ui.spacing_mut();
-        spacing.slider_width = 200.0;
+        spacing.slider_width = room.clamp(60.0, 200.0);
         let visuals = ui.visuals_mut();
         visuals.selection.bg_fill = p.accent;
         let states = &mut visuals.widgets;
@@ -141,7 +152,6 @@ pub(in crate::app) fn slider<N: Numeric>(
     });
     response.widget_info(|| WidgetInfo::slider(true, value.to_f64(), name));
     focus_ring(ui, &response, response.rect, 10);
-    let font = theme::font(Weight::Medium, size::BODY);
     ui.add(Label::new(RichText::new(words(value)).font(font)));
     response
 }

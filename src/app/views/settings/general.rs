@@ -17,7 +17,7 @@ use crate::{
         },
         theme,
         views::View,
-        widgets::{Button, Emphasis, Icon, form, hairline, link, named, part, row},
+        widgets::{Button, Emphasis, Icon, form, hairline, link, named, part, row, tip},
         words::{Words, shown_path},
     },
     settings::{Appearance, Closing, ReduceMotion},
@@ -48,7 +48,7 @@ pub(in crate::app::views) fn folder_ui(ui: &mut Ui, state: &State, view: &mut Vi
     ui.horizontal(|ui| {
         label_ui(ui, &view.say("save-to"));
         let name = format!("{}: {folder}", view.say("save-to-change"));
-        if named(link(ui, &folder), &name).on_hover_text(view.say("save-to-change")).clicked() {
+        if tip(named(link(ui, &folder), &name), &view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });
@@ -122,7 +122,7 @@ fn about_ui(ui: &mut Ui, form: &mut SettingsForm, view: &mut View<'_>) {
     row(ui, theme::CONTROL_HEIGHT, right, |ui| {
         ui.label(about::VERSION);
         if let Some((address, text)) = &releases
-            && link(ui, text).on_hover_text(*address).clicked()
+            && tip(link(ui, text), address).clicked()
         {
             goes_to = Some(Action::Browse((*address).to_owned()));
         }
