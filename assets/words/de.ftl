@@ -592,6 +592,7 @@ missing = { $count ->
 open = Öffnen
 show-in-folder = Im Ordner zeigen
 move-to = Verschieben …
+relocating = Wird nach { $folder } verschoben · { $done } von { $total }
 saved-in = In { $folder }
 copy-report = Bericht kopieren
 copy-text = Text kopieren

@@ -590,6 +590,7 @@ missing = { $count } missing
 open = Open
 show-in-folder = Show in folder
 move-to = Move to…
+relocating = Moving to { $folder } · { $done } of { $total }
 saved-in = In { $folder }
 copy-report = Copy report
 copy-text = Copy text

@@ -600,6 +600,7 @@ missing = { $count ->
 open = Ouvrir
 show-in-folder = Afficher dans le dossier
 move-to = Déplacer vers…
+relocating = Déplacement vers { $folder } · { $done } sur { $total }
 saved-in = Dans { $folder }
 copy-report = Copier le rapport
 copy-text = Copier le texte

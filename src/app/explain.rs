@@ -27,7 +27,7 @@ mod tests;
 pub(super) use amounts::{amount, duration};
 #[cfg(target_os = "linux")]
 pub(super) use drops::dropped;
-pub(super) use ends::{broke, done, is_wish, report, tone_of_end};
+pub(super) use ends::{broke, done, report, tone_of_end};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kept, relay, standpoint};

@@ -53,6 +53,7 @@ impl Window {
             Action::PickFolder => self.pick(Question::Folder, PickPurpose::Send),
             Action::PickFilesFor(id) => self.pick(Question::Files, PickPurpose::Add(id)),
             Action::PickDestination(Some(id)) => self.pick(Question::Folder, PickPurpose::SaveOffer(id)),
+            Action::StopRelocating(id) => self.desk.ask(Job::StopRelocating(id)),
             Action::PickRelocation(id) => self.pick(Question::Folder, PickPurpose::Relocate(id)),
             Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
             Action::Remember(id) => self.remember(id),
@@ -306,7 +307,10 @@ impl Window {
 
     /// Removes those of the selected cards that have ended.
     pub(super) fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
-        let dismissed = self.state.cards.extract_if(.., |card| card.end.is_some() && which(card));
+        let dismissed = self
+            .state
+            .cards
+            .extract_if(.., |card| card.end.is_some() && card.relocation.is_none() && which(card));
         let mut dismissed: Vec<Card> = dismissed.collect();
         // A send takes its receivers' rows with it.
         let gone: Vec<TaskId> = dismissed.iter().map(|card| card.id).collect();

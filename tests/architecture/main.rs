@@ -39,6 +39,7 @@ const LAYERS: &[(&str, &str)] = &[
         "app::desktop",
         "FACE app::model app::words platform::mount platform::name_text platform::open_folder platform::os_name platform::programs",
     ),
+    ("app::desktop::relocate", "FACE platform"),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),
     ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),

@@ -17,7 +17,7 @@ use super::{
     dialogs::{self, Picked, Question},
     launch::APP_ID,
     login,
-    relocate::{Relocated, relocate},
+    relocate::{Movers, Relocated, relocate},
     tray::TrayContent,
 };
 #[cfg(target_os = "linux")]
@@ -114,6 +114,8 @@ pub(in crate::app) enum Job {
         paths: Vec<PathBuf>,
         folder: PathBuf,
     },
+    /// Stop that, if it is still being copied.
+    StopRelocating(TaskId),
     Open(PathBuf),
     Reveal(PathBuf),
     /// Ask the desktop portal for the dropped files that it has under this key.
@@ -165,6 +167,8 @@ pub(in crate::app) enum BrokenJob {
     Tree(TaskId),
     /// What an interrupted transfer left may still be there, at least in part.
     Discard,
+    /// What this transfer has brought may be in two places.
+    Relocation(TaskId),
     /// Nothing.
     Other,
 }
@@ -195,6 +199,13 @@ pub(in crate::app) enum DeskOutcome {
     Discarded {
         name: String,
         discarded: std::io::Result<bool>,
+    },
+    /// What a transfer has brought is being copied to this folder on another disk: how many bytes of how many have been.
+    Relocating {
+        id: TaskId,
+        folder: PathBuf,
+        done: u64,
+        total: u64,
     },
     /// What a transfer has brought was moved into this folder, or part of it.
     Relocated {
@@ -274,6 +285,7 @@ impl Desk {
             outbox: outbox.clone(),
             awake: None,
             pictures: None,
+            movers: Movers::default(),
             #[cfg(target_os = "linux")]
             tray: None,
             #[cfg(target_os = "linux")]
@@ -333,6 +345,8 @@ struct Worker {
     awake: Option<keepawake::KeepAwake>,
     /// Where pictures from the clipboard are kept until the window closes.
     pictures: Option<tempfile::TempDir>,
+    /// What is being moved into other folders.
+    movers: Movers,
     #[cfg(target_os = "linux")]
     tray: Option<TrayIcon>,
     #[cfg(target_os = "linux")]
@@ -379,10 +393,8 @@ impl Worker {
                 let discarded = self.stores.unfinished.discard(&id);
                 self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
-            Job::Relocate { id, paths, folder } => {
-                let relocated = relocate(&paths, &folder);
-                self.outbox.send(DeskOutcome::Relocated { id, folder, relocated });
-            }
+            Job::Relocate { id, paths, folder } => self.relocate(id, paths, folder),
+            Job::StopRelocating(id) => self.movers.stop(id),
             Job::Open(path) => self.open(path),
             Job::Reveal(path) => self.opened(self.reveal(&path), path),
             #[cfg(target_os = "linux")]
@@ -429,6 +441,24 @@ impl Worker {
                 let at = pointer_on_screen();
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
+        }
+    }
+
+    /// Moves what a transfer has brought, on a thread of its own.
+    fn relocate(&mut self, id: TaskId, paths: Vec<PathBuf>, folder: PathBuf) {
+        let (outbox, into, unmoved) = (self.outbox.clone(), folder.clone(), paths.clone());
+        let started = self.movers.start(id, move |is_stopped| {
+            let tell = |done, total| {
+                outbox.send(DeskOutcome::Relocating { id, folder: folder.clone(), done, total });
+            };
+            outbox.send(match catch(|| relocate(&paths, &folder, is_stopped, tell)) {
+                Ok(relocated) => DeskOutcome::Relocated { id, folder, relocated },
+                Err(report) => DeskOutcome::Broke { job: BrokenJob::Relocation(id), report },
+            });
+        });
+        if let Err(error) = started {
+            let relocated = Relocated { places: unmoved, problem: Some(error) };
+            self.outbox.send(DeskOutcome::Relocated { id, folder: into, relocated });
         }
     }
 
@@ -616,6 +646,7 @@ mod tests {
         let store = Store::at(folder.path());
         let stores = Stores { settings: store.clone(), history: store, unfinished: Registry::at(None) };
         let mut worker = Worker {
+            movers: Movers::default(),
             stores,
             outbox,
             awake: None,

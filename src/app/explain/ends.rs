@@ -79,11 +79,6 @@ pub(in crate::app) fn tone_of_end(end: &CardEnd, at: Standpoint<'_>) -> Tone {
     }
 }
 
-/// Whether a transfer ended early because the user wanted it to.
-pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
-    matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::Superseded)
-}
-
 /// A report of what broke in this program, in a few lines to be pasted into a mail.
 pub(in crate::app) fn broke(words: &Words, report: &PanicReport) -> String {
     let detail = words.tell("report-detail", &[("detail", report.to_string().into())]);

@@ -172,7 +172,7 @@ pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> Str
     words.tell("port-refused", &args)
 }
 
-/// What moves just now: how many of the files are complete, where they are saved, and the file. Nothing of a single file that
+/// What moves just now: how many of the files are complete, the file, and where it is saved. Nothing of a single file that
 /// is sent, of which the card has said it all.
 pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> Option<String> {
     let total = card.accepted.map_or(0, |(files, _)| files);
@@ -182,10 +182,11 @@ pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> Option<String>
         words.tell("files-of", &args)
     });
     // One file has its name above already.
-    let file = card.moving_file().filter(|_| total > 1).map(|path| Shown(path).to_string());
+    let name = |path: &str| Shown(path.rsplit('/').next().unwrap_or(path)).to_string();
+    let file = card.moving_file().filter(|_| total > 1).map(name);
     let folder = card.folder.as_ref().filter(|_| card.direction == Direction::Received);
     let place = folder.map(|folder| words.tell("saving-in", &[("folder", shown_path(folder).into())]));
-    let parts: Vec<String> = count.into_iter().chain(place).chain(file).collect();
+    let parts: Vec<String> = count.into_iter().chain(file).chain(place).collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 

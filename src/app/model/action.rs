@@ -49,6 +49,8 @@ pub(in crate::app) enum Action {
     PickDestination(Option<TaskId>),
     /// Ask for another folder for what has arrived.
     PickRelocation(TaskId),
+    /// Leave what has arrived where it is, although it is being copied to another disk.
+    StopRelocating(TaskId),
     /// Copy one of a card's texts.
     Copy(TaskId, Copied),
     /// Copy a text.

@@ -225,9 +225,19 @@ pub(in crate::app) struct Card {
     /// Which of its texts was copied last, and when.
     pub(in crate::app) copied: Option<(Copied, Instant)>,
     pub(in crate::app) is_cancelling: bool,
+    /// How far what has arrived has been copied to another disk, while it is.
+    pub(in crate::app) relocation: Option<Relocation>,
     snapshots: Option<watch::Receiver<Progress>>,
     /// How far each file has come, while the user looks at that.
     pub(in crate::app) file_list: FileList,
+}
+
+/// How far a copy to another disk is.
+pub(in crate::app) struct Relocation {
+    pub(in crate::app) folder: PathBuf,
+    /// How many bytes have been copied, and how many there are.
+    pub(in crate::app) done: u64,
+    pub(in crate::app) total: u64,
 }
 
 /// What has to follow from a notice.
@@ -293,6 +303,7 @@ impl Card {
             folds: Folds::default(),
             copied: None,
             is_cancelling: false,
+            relocation: None,
             snapshots: None,
             file_list: FileList::default(),
         }

@@ -34,7 +34,7 @@ impl Card {
     pub(in crate::app) fn can_relocate(&self) -> bool {
         let Some(CardEnd::Done(report)) = &self.end else { return false };
         let is_known = !report.placed.is_empty() && report.placed.len() < MAX_PLACED;
-        report.is_new && is_known
+        report.is_new && is_known && self.relocation.is_none()
     }
 
     /// Whether this is a send that still waits for its receiver. Files can be added until one comes.

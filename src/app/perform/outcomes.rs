@@ -1,6 +1,7 @@
 //! Takes what the desk has done.
 
 use std::{
+    io::ErrorKind,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -17,7 +18,11 @@ use crate::{
             relocate::Relocated,
         },
         explain,
-        model::{action::Action, card::CardEnd, tone::Tone},
+        model::{
+            action::Action,
+            card::{CardEnd, Relocation},
+            tone::Tone,
+        },
         views::DropTarget,
         window::Window,
     },
@@ -46,6 +51,10 @@ impl Window {
             DeskOutcome::People { people, problem, changed } => self.take_people(people, problem, changed),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),
+            DeskOutcome::Relocating { id, folder, done, total } => {
+                let relocation = Some(Relocation { folder, done, total });
+                self.change(id, |card| card.relocation = relocation);
+            }
             DeskOutcome::Relocated { id, folder, relocated } => self.relocated(id, folder, relocated),
             DeskOutcome::OnlyShown(path) => {
                 let text = explain::only_shown(&self.words, &path);
@@ -110,10 +119,14 @@ impl Window {
     }
 
     fn relocated(&mut self, id: TaskId, folder: PathBuf, Relocated { places, problem }: Relocated) {
-        if let Some(cause) = &problem {
-            self.state.tell(Tone::Warning, explain::not_relocated(&self.words, cause));
+        // A user who has stopped it knows.
+        if let Some(cause) = problem.as_ref().filter(|cause| cause.kind() != ErrorKind::Interrupted) {
+            let way_on = (self.words.say("move-to"), Action::PickRelocation(id));
+            let told = explain::not_relocated(&self.words, cause);
+            self.state.tell_with(Tone::Warning, told, Some(way_on));
         }
         let Some(card) = self.state.card(id) else { return };
+        card.relocation = None;
         if let Some(CardEnd::Done(report)) = &mut card.end {
             // Where something has stayed, the old folder is still where the rest is looked for.
             let folder = if problem.is_none() { folder } else { report.folder.clone().unwrap_or(folder) };
@@ -144,6 +157,7 @@ impl Window {
         match job {
             BrokenJob::Tree(id) => self.state.not_built(id),
             BrokenJob::Discard => self.list_unfinished(),
+            BrokenJob::Relocation(id) => self.change(id, |card| card.relocation = None),
             BrokenJob::Other => {}
         }
     }

@@ -354,14 +354,17 @@ fn the_sender_learns_how_many_files_the_receiver_left_out() {
 fn what_moves_says_which_file_and_how_many_are_complete() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Received);
-    screen.notice(id, Notice::Listed(manifest(&[("a.txt", MIB), ("b.txt", MIB), ("c.txt", MIB)])));
+    screen.notice(
+        id,
+        Notice::Listed(manifest(&[("a.txt", MIB), ("album/", 0), ("album/b.txt", MIB), ("c.txt", MIB)])),
+    );
     screen.notice(id, Notice::Accepted { files: 3, bytes: Some(3 * MIB) });
     screen.card().folder = Some("/somewhere".into());
-    screen.progress(Progress { files: 1, file: Some(1), ..progress(Phase::Moving, MIB, 3 * MIB) });
+    screen.progress(Progress { files: 1, file: Some(2), ..progress(Phase::Moving, MIB, 3 * MIB) });
     let words = screen.words();
     let count = words.tell("files-of", &[("done", "1".into()), ("total", "3".into())]);
     let place = words.tell("saving-in", &[("folder", shown_path(std::path::Path::new("/somewhere")).into())]);
-    assert!(screen.shows(&format!("{count} · {place} · b.txt")), "{:#?}", screen.texts());
+    assert!(screen.shows(&format!("{count} · b.txt · {place}")), "{:#?}", screen.texts());
     let window = screen.window();
     let wire = explain::path(&window.words, &window.state.cards[0]);
     assert!(!screen.shows(&wire), "how the bytes travel is a detail");
@@ -543,6 +546,45 @@ fn what_has_arrived_can_be_moved_into_another_folder() {
     let why = explain::not_relocated(screen.words(), &std::io::ErrorKind::NotFound.into());
     screen.until_shown(&why);
     assert!(place.exists());
+}
+
+/// Another disk is the memory behind `/dev/shm`.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_has_arrived_can_be_moved_to_another_disk_and_the_user_sees_how_far_that_is() {
+    use std::os::unix::fs::MetadataExt;
+    let mut screen = Screen::new();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    if elsewhere.path().metadata().unwrap().dev() == screen.inbox().metadata().unwrap().dev() {
+        return;
+    }
+    fs::write(screen.inbox().join("notes.txt"), "new").unwrap();
+    let id = screen.moving(Direction::Received);
+    let arrived = Report { is_new: true, ..report(&screen, &["notes.txt"], 0) };
+    screen.feed(Event::Ended(id, Ok(arrived)));
+    let copying = DeskOutcome::Relocating { id, folder: "/disk".into(), done: MIB, total: 2 * MIB };
+    screen.outcome(copying);
+    let words = screen.words();
+    let args = [
+        ("folder", "/disk".into()),
+        ("done", words.bytes(MIB).into()),
+        ("total", words.bytes(2 * MIB).into()),
+    ];
+    let told = words.tell("relocating", &args);
+    assert_eq!(screen.number(&told), Some(50.0), "{:#?}", screen.texts());
+    assert!(screen.control(&screen.say("move-to")).is_none(), "it is on its way");
+    screen.click_key("clear-finished");
+    assert!(screen.window().state.card(id).is_some(), "the history is to learn where it is");
+    screen.click_key("stop");
+    screen.card().relocation = None;
+    screen.settle();
+    let picked = Picked::Paths(vec![elsewhere.path().to_owned()]);
+    screen.outcome(DeskOutcome::Picked(PickPurpose::Relocate(id), picked));
+    let place = elsewhere.path().join("notes.txt");
+    screen.until_card("the move", |card| card.placed().is_some_and(|(_, placed)| *placed == [place.clone()]));
+    assert!(screen.card().relocation.is_none());
+    assert_eq!(fs::read_to_string(&place).unwrap(), "new");
+    assert!(!screen.inbox().join("notes.txt").exists());
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The receivers of a send for several: a row for each one that has come, below the code that leads to all of them.
 
-use eframe::egui::{Color32, Label, RichText, Ui};
+use eframe::egui::{Color32, Ui};
 
 use super::{
     View,
     card_parts::{left_behind_ui, pause_ui, standstill_ui},
+    ended::{done_badge, failed_badge},
 };
 use crate::{
     app::{
@@ -17,7 +18,7 @@ use crate::{
             tone::Tone,
         },
         theme::{palette, size, space},
-        widgets::{Icon, bar, face_tile, hairline, icon_button, part, row, small, tile, title},
+        widgets::{Icon, bar, face_tile, hairline, icon_button, line, part, plain, row, small, tile, title},
     },
     transfer::show::Shown,
 };
@@ -122,17 +123,15 @@ fn may_be_remembered(branch: &Card, state: &State) -> bool {
 }
 
 fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
-    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+    line(ui, text, plain(size::SMALL), ink);
 }
 
 /// The badge of a receiver's row, and its colour.
 fn badge(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
     let p = palette(ui);
     match (&branch.end, branch.standstill(view.now)) {
-        (Some(CardEnd::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),
-        (Some(CardEnd::Done(_)), _) => (Icon::TriangleAlert, p.warn),
-        (Some(CardEnd::Failed(error)), _) if explain::is_wish(error) => (Icon::Minus, p.muted),
-        (Some(CardEnd::Failed(_) | CardEnd::CutOff), _) => (Icon::X, p.bad),
+        (Some(CardEnd::Done(report)), _) => done_badge(p, report),
+        (Some(end), _) => failed_badge(p, explain::tone_of_end(end, explain::standpoint(branch))),
         (None, Some(Standstill::Paused(_))) => (Icon::Pause, p.muted),
         (None, Some(Standstill::Lost(..))) => (Icon::Unplug, p.warn),
         (None, _) => (Icon::ArrowUp, p.accent),

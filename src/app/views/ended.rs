@@ -1,6 +1,6 @@
 //! A transfer that has ended: what came of it or what went wrong, and how to go on.
 
-use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui};
+use eframe::egui::{Color32, ScrollArea, Ui};
 
 use super::{
     View,
@@ -12,15 +12,15 @@ use crate::{
         explain,
         model::{
             action::{Action, Copied, PersonAction, Recipient, Resume},
-            card::{Card, CardEnd, StartedWith},
+            card::{Card, CardEnd, Relocation, StartedWith},
             settings_form::Page,
             state::State,
             tone::Tone,
         },
         theme::{self, Palette, Weight, palette, size},
         widgets::{
-            self, Button, Emphasis, Icon, announce, face, fold, icon_button, line, note, paragraph, part,
-            plain, small, title,
+            self, Button, Emphasis, Icon, announce, bar, face, fold, icon_button, line, note, paragraph,
+            part, plain, prose, row, small, title,
         },
         words::shown_path,
     },
@@ -37,7 +37,8 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, state: &State, 
     let p = palette(ui);
     let name = explain::name(view.words, card);
     let mut closes = false;
-    let right = |ui: &mut Ui| closes = dismiss_ui(ui, &name, view);
+    // The history is to learn where it is in the end.
+    let right = |ui: &mut Ui| closes = card.relocation.is_none() && dismiss_ui(ui, &name, view);
     head_ui(ui, card, done_badge(p, report), right, |ui| {
         title(ui, &name);
         done_line_ui(ui, card, report, view);
@@ -52,14 +53,46 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, state: &State, 
     for line in explain::not_kept(view.words, card.not_kept) {
         note(ui, Tone::Warning, &line);
     }
+    if let Some(relocation) = &card.relocation {
+        part(ui, "relocation", |ui| relocation_ui(ui, card, relocation, view));
+    }
     if card.text.is_none() {
         part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
     }
     part(ui, "remember", |ui| remember_ui(ui, card, state, view));
 }
 
-fn done_badge(p: &Palette, report: &Report) -> (Icon, Color32) {
+pub(super) fn done_badge(p: &Palette, report: &Report) -> (Icon, Color32) {
     if report.missing == 0 { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) }
+}
+
+/// Draws how far what has arrived has been copied to another disk.
+fn relocation_ui(ui: &mut Ui, card: &Card, relocation: &Relocation, view: &mut View<'_>) {
+    let Relocation { folder, done, total } = relocation;
+    let (folder, stop) = (shown_path(folder), view.say("stop"));
+    let args = [
+        ("folder", folder.into()),
+        ("done", view.words.bytes(*done).into()),
+        ("total", view.words.bytes(*total).into()),
+    ];
+    let text = view.words.tell("relocating", &args);
+    let mut stops = false;
+    row(
+        ui,
+        theme::CONTROL_HEIGHT,
+        |ui| stops = Button::new(Emphasis::Quiet, &stop).icon(Icon::X).ui(ui).clicked(),
+        |ui| {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 5.0;
+                let fraction = (*total > 0).then(|| *done as f32 / *total as f32);
+                bar(ui, fraction, palette(ui).accent, &text);
+                small(ui, &text);
+            });
+        },
+    );
+    if stops {
+        view.act(Action::StopRelocating(card.id));
+    }
 }
 
 fn done_line_ui(ui: &mut Ui, card: &Card, report: &Report, view: &View<'_>) {
@@ -183,8 +216,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
             // Line breaks are kept. Characters that could turn or hide the text are escaped.
             let lines = text.lines().take(if card.folds.text { 5000 } else { 200 });
             let lines: Vec<String> = lines.map(|line| Shown(line).to_string()).collect();
-            let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
-            ui.add(Label::new(text).selectable(true).wrap_mode(TextWrapMode::Wrap));
+            prose(ui, &lines.join("\n"), &theme::mono(size::BODY));
         });
     });
     ui.horizontal(|ui| {
@@ -204,7 +236,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
     });
 }
 
-fn failed_badge(p: &Palette, tone: Tone) -> (Icon, Color32) {
+pub(super) fn failed_badge(p: &Palette, tone: Tone) -> (Icon, Color32) {
     let (_, ink, _) = tone.look(p);
     (if tone == Tone::Bad { Icon::X } else { Icon::Minus }, ink)
 }
