@@ -39,9 +39,8 @@ const MAX_STREAMS: u32 = 64;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last words on a stream may take to arrive: a few round trips.
 const LINGER_LIMIT: Duration = Duration::from_secs(3);
-/// How long an endpoint may take to say goodbye. The word is sent at once; what follows is a wait for packets that are late, three times
-/// as long as a packet may take to be confirmed (RFC 9000, section 10.2), and a relay that doesn't answer would keep it for longer.
-const CLOSE_LIMIT: Duration = Duration::from_millis(300);
+/// How long an endpoint may take to say goodbye. A relay that doesn't answer would keep it for longer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// How long the test of a relay may take. iroh itself gives up on a relay that doesn't answer after 3 s.
 const PROBE_LIMIT: Duration = Duration::from_secs(8);
 /// The file of certificates that are trusted beside the built-in ones; the name is the one that OpenSSL gave it.

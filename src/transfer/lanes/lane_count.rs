@@ -149,12 +149,15 @@ impl LaneCount {
         self.measuring = None;
     }
 
-    /// Notes that a lane over QUIC could not be opened: then TCP is the better choice.
+    /// Notes that a lane over QUIC could not be opened, or was lost: lanes go back to TCP. Where QUIC was faster, it may be tried again.
     pub(crate) fn quic_failed(&mut self) {
-        if matches!(self.quic, Quic::Trying(_) | Quic::Better) {
-            self.interrupt();
-            self.quic = Quic::Worse;
-        }
+        let now = match self.quic {
+            Quic::Untried | Quic::Worse => return,
+            Quic::Trying(_) => Quic::Worse,
+            Quic::Better => Quic::Untried,
+        };
+        self.interrupt();
+        self.quic = now;
     }
 
     /// The lanes wanted at this moment, when `arrived` bytes have arrived in all and `left` bytes are left. Where lanes go from
@@ -169,6 +172,9 @@ impl LaneCount {
         if let Some((staying, at)) = self.staying.filter(|(_, at)| now >= *at) {
             self.lanes -= 1;
             self.staying = (self.lanes > staying).then_some((staying, at + CLOSE_INTERVAL));
+        }
+        if round_trip.is_none() {
+            self.quic_failed();
         }
         let is_trying = self.fewer.is_some() || matches!(self.quic, Quic::Trying(_));
         let may_try_quic = self.quic == Quic::Untried && round_trip.is_some();
@@ -455,5 +461,21 @@ mod tests {
         trip.lane_count.quic_failed();
         assert!(!trip.lane_count.wish().prefers_quic);
         assert_eq!(trip.go(20.0, |lanes, _| f64::from(lanes) * HELD_BACK), [8, 16, 32]);
+    }
+
+    #[test]
+    fn where_quic_is_lost_lanes_are_added_and_it_is_tried_again_when_it_is_back() {
+        let megabits =
+            |lanes: u16, _, is_quic| if is_quic { 120.0 } else { f64::from(lanes.min(16)) * HELD_BACK };
+        let mut trip = Trip::new(32);
+        trip.over_quic = Some(Duration::from_millis(100));
+        trip.go_either_way(20.0, megabits);
+        assert!(trip.lane_count.wish().prefers_quic);
+        trip.over_quic = None;
+        trip.go_either_way(20.0, megabits);
+        assert_eq!(trip.lane_count.wish(), LaneWish { lanes: 16, prefers_quic: false });
+        trip.over_quic = Some(Duration::from_millis(100));
+        trip.go_either_way(20.0, megabits);
+        assert_eq!(trip.lane_count.wish(), LaneWish { lanes: 8, prefers_quic: true });
     }
 }
