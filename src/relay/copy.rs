@@ -18,7 +18,7 @@ use std::{
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
-    task::yield_now,
+    task::{coop::consume_budget, yield_now},
     time::{sleep, timeout},
 };
 
@@ -140,6 +140,8 @@ async fn one_way(way: OneWay<'_>) -> io::Result<()> {
             yield_now().await;
             in_turn = 0;
         }
+        // Bytes that come one by one are no way to have a longer turn.
+        consume_budget().await;
         to.writable().await?;
         if memory.is_none() && way.traffic != Traffic::Control {
             memory = Some(way.memory(buffer.limit).await);

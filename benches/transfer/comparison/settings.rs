@@ -17,9 +17,9 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     pub(crate) dir: PathBuf,
     pub(crate) other_builds: Vec<PathBuf>,
-    /// For growth, and for curves.
+    /// Sizes of one file, for growth and for curves.
     pub(crate) sizes_mib: [Vec<u64>; 2],
-    /// The same.
+    /// Numbers of files, for growth and for curves.
     pub(crate) counts: [Vec<u64>; 2],
     pub(crate) rooms: Vec<u64>,
     pub(crate) transfers: Vec<u64>,
