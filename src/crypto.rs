@@ -13,7 +13,8 @@
 //!
 //! 1. [`Pake::start`] and [`Pake::finish`] give a [`SharedKey`].
 //! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove that key over the [`Transcript`]; nothing else is said before that.
-//! 3. [`derive()`] makes [`ChannelKeys`] for each [`Channel`] from the sender's [`Stretch`].
+//! 3. [`Root::stretch`] stretches the code and the key as the sender's [`Stretch`] says; the root has the [`ChannelKeys`] of each
+//!    [`Channel`].
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
 //! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
 //!    keys; a [`DirectKey`] proves that a connection which goes around the relay belongs to the session.
@@ -37,7 +38,7 @@ mod side;
 
 pub use direct::DirectKey;
 pub use error::CryptoError;
-pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch, derive};
+pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch};
 pub use nonces::Nonces;
 pub use pair::{CallSecret, KnownPair, PairId, PairKey};
 pub use pake::{Pake, SharedKey, Transcript};

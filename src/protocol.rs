@@ -63,19 +63,19 @@
 //! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!
 //! 5. A → B: [`peer::SenderHello`] (it came with step 4, or in the greeting): version, features, the sender's name in all rooms
-//!    of its code, SPAKE2 message, PBKDF2 iterations, both salts.
+//!    of its code, SPAKE2 message, PBKDF2 iterations and salt.
 //! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
 //! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left and the key of A's name, or "other
 //!    version". The name is a hash of the key, so only A can call the code wrong under it.
 //!
 //! SPAKE2 gives K. The tags are HMAC-SHA-256 under K over a label for the side and the transcript, which is A's whole first
-//! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, salts
-//! and iterations can't be changed on the way. B tags first: a sender who does not know the code learns one guess's worth,
+//! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, the salt
+//! and the iterations can't be changed on the way. B tags first: a sender who does not know the code learns one guess's worth,
 //! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try. A receiver counts its
 //! tags as well, four in each search, and believes no verdict but the right tag to be the sender's.
 //!
-//! *Keys.* For the metadata and the data channel each: PBKDF2-HMAC-SHA-256 over `code ‖ 0x00 ‖ K` with the channel's
-//! salt, then HKDF-Expand to an AES-256 key and a MAC key for each direction (`crypto::kdf`).
+//! *Keys.* PBKDF2-HMAC-SHA-256 over `code ‖ 0x00 ‖ K` with the salt, then HKDF-Expand, one label per use, to an AES-256 key and a
+//! MAC key for each channel and direction (`crypto::kdf`). The channels, metadata and data, have no key in common.
 //!
 //! *Records* (`crypto::record`). Everything from here on is a record: `header (24) ‖ IVs (16 each) ‖ ciphertext ‖ tag (32)`.
 //! The header says channel, direction, lane, plaintext length, sequence number and block number; the tag covers all of it. A

@@ -1,5 +1,5 @@
-//! From the agreed key to the keys of records: PBKDF2, then one HKDF label per purpose. Called once per channel and
-//! session by `transfer`. Sealing is `record`'s task.
+//! From the agreed key to the keys of records: PBKDF2, then one HKDF label per purpose. Called once per session by `transfer`.
+//! Sealing is `record`'s task.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -8,22 +8,22 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::{error::CryptoError, pake::SharedKey, secret::Secret, side::Side};
 use crate::labels;
 
-/// How many PBKDF2 iterations a sender asks for unless it is told otherwise: about a hundredth of a second of work for each channel.
+/// How many PBKDF2 iterations a sender asks for unless it is told otherwise: about a hundredth of a second of work.
 ///
 /// They cost nobody anything who has not broken the key agreement, because K has full entropy. Who has broken it, for one recorded
 /// session, tries codes against the recording: the 41 bits of four words then take a thousand years of one processor core, or about
 /// one of a large graphics card. Counts recommended for stored passwords are six times that, for secrets of which thieves hold
-/// thousands at once; here every session would pay, twice on each side.
+/// thousands at once; here every session would pay, on each side.
 pub const DEFAULT_ITERATIONS: u32 = MIN_ITERATIONS;
 /// The fewest PBKDF2 iterations that a receiver accepts. With fewer, the stretched code would protect too little if the key
 /// agreement were broken.
 pub const MIN_ITERATIONS: u32 = 100_000;
 /// The most PBKDF2 iterations that a receiver accepts. With more, a peer could keep this computer busy.
 pub const MAX_ITERATIONS: u32 = 5_000_000;
-/// Length of a PBKDF2 salt in bytes. K already differs in every session; the salt keeps the two channels apart.
+/// Length of the PBKDF2 salt in bytes: RFC 8018 asks for at least this many. K differs in every session anyway.
 pub const SALT_LEN: usize = 8;
 
-/// How the sender wants the keys of one channel stretched. In every value of this type, the iterations are within bounds.
+/// How the sender wants the code stretched. In every value of this type, the iterations are within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     iterations: u32,
@@ -31,7 +31,7 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// A stretch with this many iterations and a fresh random salt, for a sender. Draw one for each channel of each session.
+    /// A stretch with this many iterations and a fresh random salt, for a sender. Draw one for each session.
     pub fn draw(iterations: u32) -> Result<Stretch, CryptoError> {
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| CryptoError::NoRandomness)?;
@@ -66,12 +66,16 @@ pub enum Channel {
     Data,
 }
 
-/// What PBKDF2 makes of the code and K for one channel: the root of all its keys. Wiped on drop; can't be printed.
+/// What PBKDF2 makes of the code and K: the root of all keys of a session. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
 pub struct Root(Secret);
 
 impl Root {
-    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. It is slow by design, so call it off the async threads.
+    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. K has full entropy, so no guess can be tried against a recording even
+    /// if PBKDF2 were free; the stretched code is the second wall.
+    ///
+    /// It is slow by design: with [`DEFAULT_ITERATIONS`] it takes between a hundredth and a tenth of a second, depending on the
+    /// processor. So call it off the async threads.
     #[must_use]
     pub fn stretch(code: &[u8], key: &SharedKey, params: &Stretch) -> Self {
         // Sized once, so that no reallocation leaves an unwiped copy behind.
@@ -91,17 +95,6 @@ impl Root {
     pub(super) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
-}
-
-/// Derives the keys of a channel: PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K, then HKDF-Expand (RFC 5869) with
-/// one label per end and purpose. K has full entropy, so no guess can be tried against a recording even if PBKDF2
-/// were free; the stretched code is the second wall.
-///
-/// It is slow by design: with [`DEFAULT_ITERATIONS`] it takes between a hundredth and a tenth of a second, depending on the
-/// processor. So call it off the async threads.
-#[must_use]
-pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) -> ChannelKeys {
-    Root::stretch(code, key, params).keys(channel)
 }
 
 /// The keys of a channel from a root of 32 uniform bytes.
@@ -175,6 +168,10 @@ mod tests {
         Stretch::checked(MIN_ITERATIONS, [salt; SALT_LEN]).unwrap()
     }
 
+    fn derived(channel: Channel, code: &[u8], key: &SharedKey, stretch: &Stretch) -> ChannelKeys {
+        Root::stretch(code, key, stretch).keys(channel)
+    }
+
     fn key_bytes(keys: &ChannelKeys) -> [[u8; 32]; 4] {
         [&keys.forward.encrypt, &keys.forward.mac, &keys.back.encrypt, &keys.back.mac].map(|key| **key)
     }
@@ -236,25 +233,25 @@ mod tests {
             "db19a6bfeda9e6474bcfad8c539a01d7e85b3c5983c7b95fe83bec03ab35d4fc",
             "804afe4c2fa41a3914657d52f6499f1376c2e9791bb3afc3c47ee8c4c773498a",
         ];
+        let root = Root::stretch(b"acid-canyon-mustang-tulip", &key, &params);
         for (channel, expected) in [(Channel::Metadata, metadata), (Channel::Data, data)] {
-            let keys = derive(channel, b"acid-canyon-mustang-tulip", &key, &params);
-            assert_eq!(key_bytes(&keys).map(Vec::from), expected.map(unhex));
+            assert_eq!(key_bytes(&root.keys(channel)).map(Vec::from), expected.map(unhex));
         }
     }
 
     #[test]
     fn both_ends_derive_the_same_keys_and_any_other_input_changes_all_of_them() {
         let key = SharedKey::from_bytes([9; 32]);
-        let keys = key_bytes(&derive(Channel::Metadata, b"code", &key, &quick(1)));
-        assert_eq!(keys, key_bytes(&derive(Channel::Metadata, b"code", &key, &quick(1))));
+        let keys = key_bytes(&derived(Channel::Metadata, b"code", &key, &quick(1)));
+        assert_eq!(keys, key_bytes(&derived(Channel::Metadata, b"code", &key, &quick(1))));
 
         let more = Stretch::checked(MIN_ITERATIONS + 1, [1; SALT_LEN]).unwrap();
         let others = [
-            derive(Channel::Data, b"code", &key, &quick(1)),
-            derive(Channel::Metadata, b"cod", &key, &quick(1)),
-            derive(Channel::Metadata, b"code", &SharedKey::from_bytes([8; 32]), &quick(1)),
-            derive(Channel::Metadata, b"code", &key, &quick(2)),
-            derive(Channel::Metadata, b"code", &key, &more),
+            derived(Channel::Data, b"code", &key, &quick(1)),
+            derived(Channel::Metadata, b"cod", &key, &quick(1)),
+            derived(Channel::Metadata, b"code", &SharedKey::from_bytes([8; 32]), &quick(1)),
+            derived(Channel::Metadata, b"code", &key, &quick(2)),
+            derived(Channel::Metadata, b"code", &key, &more),
         ];
         let distinct: HashSet<[u8; 32]> = others.iter().flat_map(key_bytes).chain(keys).collect();
         assert_eq!(distinct.len(), 4 * (others.len() + 1));

@@ -93,8 +93,9 @@ fn derived_keys_carry_records_from_end_to_end() {
     let (sender, to_receiver) = Pake::start(Side::Sender, b"code", &[0; 16], 1);
     let (receiver, to_sender) = Pake::start(Side::Receiver, b"code", &[0; 16], 1);
     let params = Stretch::checked(kdf::MIN_ITERATIONS, [5; 8]).unwrap();
-    let ours = derive(Channel::Metadata, b"code", &sender.finish(&to_sender).unwrap(), &params);
-    let theirs = derive(Channel::Metadata, b"code", &receiver.finish(&to_receiver).unwrap(), &params);
+    let keys = |key| Root::stretch(b"code", &key, &params).keys(Channel::Metadata);
+    let ours = keys(sender.finish(&to_sender).unwrap());
+    let theirs = keys(receiver.finish(&to_receiver).unwrap());
     for author in [Side::Sender, Side::Receiver] {
         let record = Sealer::new(ours.sent_by(author), 0).seal_message(b"the offer").unwrap();
         let mut opener = Opener::new(theirs.sent_by(author), 0, LIMIT);

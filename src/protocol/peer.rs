@@ -107,12 +107,10 @@ pub struct SenderHello {
     pub sender: SenderId,
     /// SPAKE2 message of side A.
     pub pake: Vec<u8>,
-    /// PBKDF2 iterations for both channels.
+    /// PBKDF2 iterations.
     pub iterations: u32,
-    /// PBKDF2 salt of the metadata channel.
-    pub metadata_salt: [u8; 8],
-    /// PBKDF2 salt of the data channel.
-    pub data_salt: [u8; 8],
+    /// PBKDF2 salt.
+    pub salt: [u8; 8],
 }
 
 /// The receiver's half of the handshake. All of it is covered by both confirmation tags.

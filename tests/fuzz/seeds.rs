@@ -118,8 +118,7 @@ fn sender_hello() -> SenderHello {
         sender: SenderId([6; 16]),
         pake: point(b'A'),
         iterations: 600_000,
-        metadata_salt: [1; 8],
-        data_salt: [2; 8],
+        salt: [1; 8],
     }
 }
 

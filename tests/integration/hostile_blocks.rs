@@ -92,7 +92,7 @@ async fn perform(peer: &mut HostilePeer, lanes: &mut [Lane], acts: &[Act]) {
             }
             Replay(lane) => lanes[*lane].send(&last[*lane]).await,
             Moved(lane, from) => {
-                let record = seal_block(&mut peer.block_sealer(*from).await, 0, &bytes(0, BLOCK));
+                let record = seal_block(&mut peer.block_sealer(*from), 0, &bytes(0, BLOCK));
                 lanes[*lane].send(&record).await;
             }
             Skipping(lane) => {

@@ -110,8 +110,7 @@ async fn pose(
             sender,
             pake: message,
             iterations: ITERATIONS,
-            metadata_salt: [1; 8],
-            data_salt: [2; 8],
+            salt: [1; 8],
         };
         let mut client = enter(relay, Role::Sender, &code, frame::to_bytes(&First::Hello(hello))).await;
         if client.reply().await != Reply::Waiting {

@@ -12,7 +12,7 @@ use std::{
 
 use caiman::{
     code::CodePhrase,
-    crypto::{Pake, SharedKey, Side, Transcript},
+    crypto::{Pake, SharedKey, Side, Stretch, Transcript},
     net::{self},
     protocol::{
         Role, VERSION, frame,
@@ -197,8 +197,7 @@ impl WaitingSender {
             sender: SenderId(fresh_id()),
             pake: message,
             iterations: ITERATIONS,
-            metadata_salt: [1; 8],
-            data_salt: [2; 8],
+            salt: [1; 8],
         };
         change(&mut hello);
         let first = frame::to_bytes(&First::Hello(hello));
@@ -222,7 +221,8 @@ impl WaitingSender {
         let verdict = SenderVerdict::Confirmed { tag: greeted.tag };
         greeted.client.send(&frame::encode(&verdict)).await;
         let Greeted { client, key, code, .. } = greeted;
-        HostilePeer::new(client, code, key, Side::Sender, [ITERATIONS; 2], [[1; 8], [2; 8]]).await
+        let stretch = Stretch::checked(ITERATIONS, [1; 8]).unwrap();
+        HostilePeer::new(client, code, key, Side::Sender, stretch).await
     }
 
     /// Waits for the receiver and its proof, and says nothing yet.
@@ -329,8 +329,7 @@ impl JoinedReceiver {
             panic!("the sender refused a right code");
         };
         key.check(Side::Sender, &transcript, &tag).unwrap();
-        let salts = [hello.metadata_salt, hello.data_salt];
-        let iterations = [hello.iterations; 2];
-        HostilePeer::new(self.client, code.clone(), key, Side::Receiver, iterations, salts).await
+        let stretch = Stretch::checked(hello.iterations, hello.salt).unwrap();
+        HostilePeer::new(self.client, code.clone(), key, Side::Receiver, stretch).await
     }
 }

@@ -10,7 +10,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use caiman::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, Nonces, Opener, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch, derive,
+        Channel, ChannelKeys, Nonces, Opener, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch,
         record::{HEADER_LEN, plaintext_offset},
     },
     net::{
@@ -48,9 +48,7 @@ pub struct HostilePeer {
     line: Line,
     sealer: Sealer,
     opener: Opener,
-    data: Option<ChannelKeys>,
-    secret: Arc<(CodePhrase, SharedKey)>,
-    stretch: Stretch,
+    data: ChannelKeys,
     /// The key with which the session can be resumed.
     reconnect: Arc<ReconnectKey>,
     /// Bytes written on the control connection.
@@ -83,14 +81,9 @@ impl HostilePeer {
         code: CodePhrase,
         key: SharedKey,
         side: Side,
-        iterations: [u32; 2],
-        salts: [[u8; 8]; 2],
+        stretch: Stretch,
     ) -> Self {
-        let secret = Arc::new((code, key));
-        let [metadata, stretch] = [0, 1].map(|at| Stretch::checked(iterations[at], salts[at]).unwrap());
-        let shared = Arc::clone(&secret);
-        let root = spawn_blocking(move || Root::stretch(shared.0.as_bytes(), &shared.1, &metadata));
-        let root = root.await.unwrap();
+        let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &stretch)).await.unwrap();
         let keys = root.keys(Channel::Metadata);
         let Contact { stream, line } = client;
         let mut peer = Self {
@@ -99,9 +92,7 @@ impl HostilePeer {
             line,
             sealer: Sealer::new(keys.sent_by(side), 0),
             opener: Opener::new(keys.sent_by(side.other()), 0, MAX_CONTROL),
-            data: None,
-            secret,
-            stretch,
+            data: root.keys(Channel::Data),
             reconnect: Arc::new(root.reconnect_key()),
             said: 0,
             link: 0,
@@ -191,7 +182,7 @@ impl HostilePeer {
         let keys = self.reconnect.keys(Channel::Metadata, &nonces);
         self.sealer = Sealer::new(keys.sent_by(Side::Receiver), 0);
         self.opener = Opener::new(keys.sent_by(Side::Sender), 0, MAX_CONTROL);
-        self.data = Some(self.reconnect.keys(Channel::Data, &nonces));
+        self.data = self.reconnect.keys(Channel::Data, &nonces);
         self.link = u64::from_be_bytes(*nonces.sender.first_chunk().unwrap());
         self.online.met_on = Some(std::mem::replace(&mut self.stream, BufReader::new(stream)));
         // From now on, the sender says everything again that it has said before.
@@ -306,13 +297,10 @@ impl HostilePeer {
 
     /// Opens the lanes from 0 up to but not including `count`, whose other ends the honest end opens now.
     pub async fn open_lanes(&mut self, count: u16) -> Vec<Lane> {
-        if self.data.is_none() {
-            self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
-        }
         let mut lanes = Vec::new();
         for number in 0..count {
             let stream = self.open_lane(number).await;
-            let keys = self.data.as_ref().unwrap().sent_by(Side::Sender);
+            let keys = self.data.sent_by(Side::Sender);
             let sealer = Sealer::new(keys, number);
             lanes.push(Lane { stream, sealer, opener: Opener::new(keys, number, 2 << 20) });
         }
@@ -348,11 +336,8 @@ impl HostilePeer {
     }
 
     /// A sealer of blocks for a lane, which need not exist.
-    pub async fn block_sealer(&mut self, lane: u16) -> Sealer {
-        if self.data.is_none() {
-            self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
-        }
-        Sealer::new(self.data.as_ref().unwrap().sent_by(Side::Sender), lane)
+    pub fn block_sealer(&self, lane: u16) -> Sealer {
+        Sealer::new(self.data.sent_by(Side::Sender), lane)
     }
 }
 
@@ -387,11 +372,6 @@ async fn meet_again(addr: SocketAddr, role: Role, room: [u8; 16]) -> Contact {
         }
     })
     .await
-}
-
-async fn keys(channel: Channel, secret: &Arc<(CodePhrase, SharedKey)>, stretch: Stretch) -> ChannelKeys {
-    let secret = Arc::clone(secret);
-    spawn_blocking(move || derive(channel, secret.0.as_bytes(), &secret.1, &stretch)).await.unwrap()
 }
 
 /// One end of a lane.

@@ -37,9 +37,9 @@ use super::{
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
-    crypto::{ChannelKeys, KnownPair, Side},
+    crypto::{KnownPair, Side},
     net::{backoff::Backoff, venue::Venue},
-    panics::{Blocking, joined, reported},
+    panics::{joined, reported},
     protocol::{
         frame,
         name::PeerName,
@@ -98,13 +98,12 @@ pub(crate) struct Control {
     lost_at: watch::Sender<Option<Instant>>,
     /// Since when a doubted connection has worked again.
     recovered_at: Option<Instant>,
-    /// The number of the present link.
-    link: u64,
     /// This side's seat at the relay, as long as the first connection lasts.
     seat: Option<Seat>,
     /// The seat of a connection that only this side knows to be dead.
     dead_seat: Option<Seat>,
-    lanes: LaneOpening,
+    /// How the lanes of the present link are opened.
+    lanes: LaneOpener,
     /// The direct paths around the relay, unless the user wants none.
     paths: Option<Paths>,
     /// Whether the present connection is the one on which the two have met over the internet. Anyone who has the first two words
@@ -139,14 +138,6 @@ pub(crate) struct Control {
     peer_has_ended: bool,
 }
 
-/// How the lanes of the present link are opened, which takes their keys.
-enum LaneOpening {
-    /// The keys are still being derived.
-    Deriving(Arc<dyn LaneWays>, Blocking<ChannelKeys>),
-    /// The keys are known.
-    Ready(LaneOpener),
-}
-
 impl Control {
     /// A control channel that begins with a fresh connection between two peers that have met at `venue`.
     pub(crate) fn new(session: Session, venue: &Venue, context: &Context) -> Self {
@@ -165,10 +156,9 @@ impl Control {
             finding: JoinSet::new(),
             lost_at: watch::Sender::default(),
             recovered_at: None,
-            link: 0,
             seat,
             dead_seat: None,
-            lanes: LaneOpening::Deriving(ways, lane_keys),
+            lanes: LaneOpener { link: 0, keys: Arc::new(lane_keys), ways },
             paths,
             is_provisional: matches!(venue, Venue::Internet(_)),
             addresses_came: (0, 0),
@@ -230,7 +220,7 @@ impl Control {
             && let Some(paths) = &mut self.paths
         {
             paths.open_up();
-            if self.addresses_came.0 == self.link && self.addresses_came.1 > 0 {
+            if self.addresses_came.0 == self.lanes.link && self.addresses_came.1 > 0 {
                 self.say_addresses_again()?;
             }
         }
@@ -258,19 +248,12 @@ impl Control {
     /// The number of the present link, the same on both sides. A link is one connection of this channel with the lanes that
     /// belong to it, so a new number means that the lanes of the last link are gone.
     pub(crate) fn link(&self) -> u64 {
-        self.link
+        self.lanes.link
     }
 
-    /// Opens the lanes of the present link. Waits until their keys are derived.
-    pub(crate) async fn lane_opener(&mut self) -> LaneOpener {
-        if let LaneOpening::Deriving(ways, keys) = &mut self.lanes {
-            let keys = Arc::new(keys.await);
-            self.lanes = LaneOpening::Ready(LaneOpener { link: self.link, keys, ways: Arc::clone(ways) });
-        }
-        match &self.lanes {
-            LaneOpening::Ready(opener) => opener.clone(),
-            LaneOpening::Deriving(..) => unreachable!("the keys have been derived"),
-        }
+    /// Opens the lanes of the present link.
+    pub(crate) fn lane_opener(&self) -> LaneOpener {
+        self.lanes.clone()
     }
 
     /// Whether the other side was heard a moment ago, so that the connection is not in doubt.
@@ -302,7 +285,7 @@ impl Control {
     /// Tells the other side where it may reach this machine directly, unless that was done on this link. A sender that
     /// can't be reached sends nothing; a receiver always answers, but may have to wait until the offer is accepted.
     pub(crate) fn say_addresses(&mut self) -> Result<(), TransferError> {
-        if self.addresses_said.is_some_and(|(link, _)| link == self.link) {
+        if self.addresses_said.is_some_and(|(link, _)| link == self.lanes.link) {
             return Ok(());
         }
         self.say_addresses_again()
@@ -317,7 +300,7 @@ impl Control {
             },
             None => Addresses::default(),
         };
-        self.addresses_said = Some((self.link, self.outside()));
+        self.addresses_said = Some((self.lanes.link, self.outside()));
         match self.side {
             Side::Sender if addresses == Addresses::default() => Ok(()),
             Side::Sender => self.say(&FromSender::Addresses(addresses)),
@@ -338,7 +321,7 @@ impl Control {
     /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, once
     /// more when its gateway has opened a port, and a receiver once more when it accepts the offer. Returns `false` if it names them more often than that.
     pub(crate) fn try_directly(&mut self, theirs: &Addresses) -> bool {
-        let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
+        let times = if self.addresses_came.0 == self.lanes.link { self.addresses_came.1 } else { 0 };
         let most = match self.side {
             Side::Sender => 3,
             Side::Receiver => 2,
@@ -346,7 +329,7 @@ impl Control {
         if times >= most {
             return false;
         }
-        self.addresses_came = (self.link, times + 1);
+        self.addresses_came = (self.lanes.link, times + 1);
         if let Some(paths) = &mut self.paths {
             paths.try_all(theirs);
         }
@@ -363,10 +346,7 @@ impl Control {
 
     /// What connects the ends of the present link's lanes.
     fn ways(&self) -> &dyn LaneWays {
-        match &self.lanes {
-            LaneOpening::Deriving(ways, _) => &**ways,
-            LaneOpening::Ready(opener) => &*opener.ways,
-        }
+        &*self.lanes.ways
     }
 
     /// Queues a message for the other side; [`Control::next`] and [`Control::part`] write it.
@@ -412,7 +392,7 @@ impl Control {
     /// Tells the other side and this side's user why nothing moves, if nothing does. Also names this machine's addresses
     /// again if the gateway has opened a port since they were named.
     fn watch(&mut self) -> Result<(), TransferError> {
-        if self.addresses_said == Some((self.link, None)) && self.outside().is_some() {
+        if self.addresses_said == Some((self.lanes.link, None)) && self.outside().is_some() {
             self.say_addresses_again()?;
         }
         let progress = self.context.snapshot();
@@ -609,12 +589,11 @@ impl Control {
         self.lost_at.send_replace(None);
         self.is_provisional = false;
         self.connected_at = Instant::now();
-        self.link = link;
         (self.seat, self.dead_seat) = (None, None);
         if !is_direct && let Some(paths) = &self.paths {
             paths.start_over();
         }
-        self.lanes = LaneOpening::Ready(LaneOpener { link, keys: Arc::new(data), ways });
+        self.lanes = LaneOpener { link, keys: Arc::new(data), ways };
         self.finding = JoinSet::new();
         self.context.update(|progress| progress.connection = Connection::Up);
         Ok(())

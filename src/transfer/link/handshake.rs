@@ -12,10 +12,10 @@ use crate::{
     code::CodePhrase,
     crypto::{
         Channel, ChannelKeys, CryptoError, PairKey, Pake, ReconnectKey, Root, SharedKey, Side, Stretch,
-        Transcript, derive, sender_id,
+        Transcript, sender_id,
     },
     net::io as frames,
-    panics::{Blocking, spawn_blocking},
+    panics::spawn_blocking,
     protocol::{
         VERSION,
         frame::{self, FrameError},
@@ -38,17 +38,15 @@ pub struct Greeting {
     pake: Pake,
     first: Vec<u8>,
     key: SenderIdKey,
-    metadata: Stretch,
-    data: Stretch,
+    stretch: Stretch,
 }
 
-/// The keys that both sides have after a handshake. Those of the metadata channel are ready; those of the data channel may
-/// not be derived yet.
+/// The keys that both sides have after a handshake.
 pub struct Keys {
     /// The keys of the control channel.
     pub metadata: ChannelKeys,
-    /// The keys of the lanes, which are derived on another thread while the offer is being read.
-    pub data: Blocking<ChannelKeys>,
+    /// The keys of the lanes.
+    pub data: ChannelKeys,
     /// The secret with which the two sides reconnect when the connection is lost.
     pub reconnect: ReconnectKey,
     /// The key by which the two sides can find each other again on later days.
@@ -58,14 +56,13 @@ pub struct Keys {
 /// What two sides share once they have proven to each other that they know the code.
 pub struct Agreed {
     key: SharedKey,
-    metadata: Stretch,
-    data: Stretch,
+    stretch: Stretch,
 }
 
 impl Agreed {
     /// Derives the keys. It takes a moment, because a code is stretched with many iterations of PBKDF2.
     pub async fn keys(self, code: &Arc<CodePhrase>) -> Keys {
-        derive_keys(code, self.key, self.metadata, self.data).await
+        derive_keys(code, self.key, self.stretch).await
     }
 }
 
@@ -89,24 +86,23 @@ pub fn retired() -> Vec<u8> {
 }
 
 impl Greeting {
-    /// A greeting for a new handshake, of the sender to whom `key` belongs. Each channel's keys will take this many iterations of PBKDF2.
+    /// A greeting for a new handshake, of the sender to whom `key` belongs. The keys will take this many iterations of PBKDF2.
     ///
     /// # Errors
     ///
     /// [`Impossible`] if the number of iterations is out of bounds, or if the system has no randomness.
     pub fn new(code: &CodePhrase, key: SenderIdKey, iterations: u32) -> Result<Self, TransferError> {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
-        let (metadata, data) = (draw(iterations)?, draw(iterations)?);
+        let stretch = draw(iterations)?;
         let first = frame::to_bytes(&First::Hello(SenderHello {
             version: VERSION,
             features: 0,
             sender: id_of(key),
             pake: message,
-            iterations: metadata.iterations(),
-            metadata_salt: metadata.salt(),
-            data_salt: data.salt(),
+            iterations: stretch.iterations(),
+            salt: stretch.salt(),
         }));
-        Ok(Self { pake, first, key, metadata, data })
+        Ok(Self { pake, first, key, stretch })
     }
 
     /// The encoded first message, which the relay keeps for the receiver.
@@ -147,7 +143,7 @@ impl Greeting {
         };
         let tag = key.confirm(Side::Sender, &transcript);
         write(stream, &SenderVerdict::Confirmed { tag }).await?;
-        Ok(Agreed { key, metadata: self.metadata, data: self.data })
+        Ok(Agreed { key, stretch: self.stretch })
     }
 }
 
@@ -155,8 +151,7 @@ impl Greeting {
 pub struct HeardGreeting<'a> {
     first: &'a [u8],
     hello: SenderHello,
-    metadata: Stretch,
-    data: Stretch,
+    stretch: Stretch,
 }
 
 impl<'a> HeardGreeting<'a> {
@@ -174,9 +169,8 @@ impl<'a> HeardGreeting<'a> {
         if hello.version != VERSION {
             return Err(TransferError::PeerVersion { theirs: hello.version });
         }
-        let checked = |salt| Stretch::checked(hello.iterations, salt).map_err(|_| Misbehaviour::Iterations);
-        let (metadata, data) = (checked(hello.metadata_salt)?, checked(hello.data_salt)?);
-        Ok(Self { first, hello, metadata, data })
+        let stretch = Stretch::checked(hello.iterations, hello.salt).map_err(|_| Misbehaviour::Iterations)?;
+        Ok(Self { first, hello, stretch })
     }
 
     /// What the sender calls itself, truly or not.
@@ -196,7 +190,7 @@ impl<'a> HeardGreeting<'a> {
         code: &CodePhrase,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ) -> Result<Agreed, NotProven> {
-        let Self { first, hello: theirs, metadata, data } = self;
+        let Self { first, hello: theirs, stretch } = self;
         let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
         let key = pake.finish(&theirs.pake).map_err(|_| wrong_code())?;
         let hello = frame::to_bytes(&ReceiverHello { version: VERSION, features: 0, pake: message });
@@ -206,7 +200,7 @@ impl<'a> HeardGreeting<'a> {
         match read(stream).await? {
             SenderVerdict::Confirmed { tag } => {
                 key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
-                Ok(Agreed { key, metadata, data })
+                Ok(Agreed { key, stretch })
             }
             SenderVerdict::WrongCode { tries_left, key } => {
                 let error = TransferError::WrongCode { tries_left: Some(tries_left) };
@@ -240,15 +234,15 @@ fn draw(iterations: u32) -> Result<Stretch, TransferError> {
     })
 }
 
-async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, data: Stretch) -> Keys {
-    let key = Arc::new(key);
-    let (codes, keys) = (Arc::clone(code), Arc::clone(&key));
-    let data = spawn_blocking(move || derive(Channel::Data, codes.as_bytes(), &keys, &data));
+async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, stretch: Stretch) -> Keys {
     let code = Arc::clone(code);
-    let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
-    let root = root.await;
-    let (reconnect, pair) = (root.reconnect_key(), root.pair_key());
-    Keys { metadata: root.keys(Channel::Metadata), data, reconnect, pair }
+    let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &stretch)).await;
+    Keys {
+        metadata: root.keys(Channel::Metadata),
+        data: root.keys(Channel::Data),
+        reconnect: root.reconnect_key(),
+        pair: root.pair_key(),
+    }
 }
 
 pub(crate) async fn read<T: serde::de::DeserializeOwned>(

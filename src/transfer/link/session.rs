@@ -14,7 +14,6 @@ use super::{
 use crate::{
     crypto::{ChannelKeys, KnownPair, Side},
     net::{internet::Reveal, venue::Venue},
-    panics::Blocking,
     transfer::{notice::Context, path_mode::ConnectOptions},
 };
 
@@ -28,8 +27,8 @@ pub(crate) struct Session {
     pub(crate) keys: ChannelKeys,
     /// By what the two sides can find each other again on later days.
     pub(crate) pair: KnownPair,
-    /// The keys of the lanes, which may not be derived yet.
-    pub(crate) lane_keys: Blocking<ChannelKeys>,
+    /// The keys of the lanes.
+    pub(crate) lane_keys: ChannelKeys,
     /// How lanes are opened.
     pub(crate) ways: Arc<dyn LaneWays>,
     /// This side's seat at the relay, if the connection goes through one.

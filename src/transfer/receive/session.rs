@@ -144,7 +144,7 @@ impl<'a> Receiving<'a> {
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        pool.open_all(self.control.lane_opener().await, self.way);
+        pool.open_all(self.control.lane_opener(), self.way);
         loop {
             tokio::select! {
                 message = self.control.next() => {
@@ -200,7 +200,7 @@ impl<'a> Receiving<'a> {
         if pool.has_left() {
             self.note_news();
             self.say_all_stored().await?;
-            let opener = self.control.lane_opener().await;
+            let opener = self.control.lane_opener();
             let way = opener.ways.best();
             self.control.say(&FromReceiver::Reopen { link, way })?;
             pool.open_all(opener, way);

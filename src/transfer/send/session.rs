@@ -203,7 +203,7 @@ impl<'a> Sending<'a> {
         }
         if pool.has_left() && self.ready.0 == link {
             self.queue.requeue(None);
-            let opener = self.control.lane_opener().await;
+            let opener = self.control.lane_opener();
             pool.open_all(self.control, opener, self.ready.1)?;
         }
         if self.context.disk_is_full() || self.control.other_is_at_work() || !self.control.hears() {

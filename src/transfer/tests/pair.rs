@@ -21,7 +21,6 @@ use crate::{
         client::{RelayAddress, RelayChoice},
         venue::Venue,
     },
-    panics::spawn_blocking,
     sync::lock_shared,
     transfer::{
         error::TransferError,
@@ -160,7 +159,7 @@ fn session(network: &Arc<Network>, pipe: Pipe, side: Side, patience: Duration) -
         side,
         keys: root().keys(Channel::Metadata),
         pair: KnownPair::new(root().pair_key(), side),
-        lane_keys: spawn_blocking(|| root().keys(Channel::Data)),
+        lane_keys: root().keys(Channel::Data),
         ways: access(),
         seat: None,
         find: access(),
