@@ -122,7 +122,7 @@
 //! before the offer and in place of it, it leads to what this session was for: so one code can serve several receivers, each of
 //! which goes on under a code of its own.
 //!
-//! *People* who know each other need no code. From the root of the metadata keys of a session, both sides derive a *pair key*
+//! *People* who know each other need no code. From the root of the keys of a session, both sides derive a *pair key*
 //! (`crypto::pair`), and each may keep it, by itself; of the transfers of a chain, it is that of the first that was accepted. From the
 //! pair key, the day (as for a meeting key) and which of the two is called, both derive 48 bytes, by HKDF-Expand. They stand for a
 //! code that no user sees: 16 bytes for its first two words, which name the room, and 32 for the rest. Nothing connects the rooms
@@ -177,7 +177,7 @@
 //!   both ends reconnect over them, as after a loss, and leave the old connection.
 //!
 //! *Reconnecting* (`crypto::reconnect`). When the control connection breaks, or brings nothing for three seconds, both ends
-//! that have met at a relay enter a room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so
+//! that have met at a relay enter a room whose id follows from the root of the keys, with [`relay::Hello::waits`], so
 //! that the one that comes first waits. A side may be the only one to know that the connection is dead, because its own address
 //! is gone. It then also enters its old room at the relay again for a moment: the relay ends the old pair, and so the other
 //! side learns it too. At the same time, and alone where there is no relay, they try the ways of direct connections and of the
