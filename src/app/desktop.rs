@@ -12,7 +12,7 @@
 //! - `paste`: which keys paste
 //! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
-//! - `taskbar`: progress in the taskbar, on Linux
+//! - `taskbar`: progress in the taskbar or dock
 //! - `tray`: the icon in the tray
 //! - `uri`: `file:` addresses
 //! - `viewer`: opening files, on Linux
@@ -32,8 +32,7 @@ pub(super) mod paste;
 mod portal;
 pub(super) mod relocate;
 pub(super) mod system;
-#[cfg(target_os = "linux")]
-mod taskbar;
+pub(super) mod taskbar;
 pub(super) mod tray;
 mod uri;
 #[cfg(target_os = "linux")]

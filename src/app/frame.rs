@@ -7,7 +7,7 @@ use eframe::egui::{self, Context, ViewportCommand};
 
 use super::{
     about::Notices,
-    desktop::{desk::Job, instance::Listener},
+    desktop::{desk::Job, instance::Listener, taskbar::TaskbarProgress},
     model::action::Dialog,
     views::{self, View},
     window::Window,
@@ -147,8 +147,10 @@ impl Window {
     /// Keeps the title and the wish to stay awake in step with the transfers.
     fn keep_up_appearances(&mut self, ctx: &Context) {
         let now = Instant::now();
-        let done = self.state.fraction().map(|fraction| format!("{} %", (fraction * 100.0).floor()));
-        let paused = self.state.is_paused().then(|| self.words.say("paused-here"));
+        let is_paused = self.state.is_paused();
+        let progress = self.state.fraction().map(|fraction| TaskbarProgress { fraction, is_paused });
+        let done = progress.map(|progress| format!("{} %", (progress.fraction * 100.0).floor()));
+        let paused = is_paused.then(|| self.words.say("paused-here"));
         let parts: Vec<String> = [done, paused].into_iter().flatten().collect();
         let title = match parts.join(" · ") {
             nothing if nothing.is_empty() => views::header::NAME.to_owned(),
@@ -157,7 +159,7 @@ impl Window {
         if title != self.title {
             ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
             self.title = title;
-            self.desk.ask(Job::Taskbar(self.state.fraction()));
+            self.desk.ask(Job::Taskbar(progress));
         }
         let wants_awake = self.state.settings.keep_awake && self.state.wants_awake(now);
         if wants_awake != self.is_awake {

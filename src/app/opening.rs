@@ -8,14 +8,14 @@ use std::{
 use eframe::egui::Context;
 
 #[cfg(target_os = "linux")]
-use super::desktop::{drops, tray};
+use super::desktop::drops;
 use super::{
     about,
     desktop::{
         desk::{Desk, Job, Stores},
         instance::Listener,
         paste::PasteKeys,
-        system,
+        system, tray,
     },
     explain,
     frame_times::FrameTimes,
@@ -135,7 +135,7 @@ impl Window {
         #[cfg(target_os = "linux")]
         {
             self.drops = drops::FileDrops::new(context, wake());
-            self.can_hide = tray::can_hide(context);
         }
+        self.can_hide = tray::can_hide(context);
     }
 }

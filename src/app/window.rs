@@ -84,7 +84,7 @@ pub(super) struct Window {
     pub(super) background: Background,
     /// What the icon in the tray says; `None` while there is none.
     pub(super) shown_in_tray: Option<TrayContent>,
-    /// Whether the window system can take a window out of sight and bring it back.
+    /// Whether the window may be taken out of sight while the tray has its icon.
     pub(super) can_hide: bool,
 }
 

@@ -18,12 +18,8 @@ use super::{
     launch::APP_ID,
     login,
     relocate::{Movers, Relocated, relocate},
-    tray::TrayContent,
-};
-#[cfg(target_os = "linux")]
-use super::{
-    taskbar::TaskbarEntry,
-    tray::{TrayDeed, TrayIcon},
+    taskbar::{TaskbarEntry, TaskbarProgress},
+    tray::{TrayContent, TrayDeed, TrayIcon},
 };
 use crate::{
     app::model::tree::Tree,
@@ -130,12 +126,11 @@ pub(in crate::app) enum Job {
         title: String,
         body: String,
     },
-    /// Put an icon into the tray, or let the one there say something else.
-    Tray(TrayContent),
-    /// Take the icon out of the tray.
-    NoTray,
-    /// Show in the taskbar how far the transfers have come, from 0 to 1; `None` for no bar.
-    Taskbar(Option<f32>),
+    /// Put an icon into the tray, or let the one there say something else; `None` takes it out.
+    #[cfg(target_os = "linux")]
+    Tray(Option<TrayContent>),
+    /// Show in the taskbar how far the transfers have come; `None` for no bar.
+    Taskbar(Option<TaskbarProgress>),
     /// Find out whether the program starts with the user's session.
     LookAtLogin,
     /// Have it do so, or no longer.
@@ -232,7 +227,6 @@ pub(in crate::app) enum DeskOutcome {
     /// Whether the tray has an icon of this program now.
     Tray(bool),
     /// The user has done something with that icon.
-    #[cfg(target_os = "linux")]
     TrayDeed(TrayDeed),
     /// Whether the program starts with the user's session; `None` where that can't be set.
     StartsAtLogin(Option<bool>),
@@ -255,6 +249,9 @@ pub(in crate::app) struct Desk {
     outcomes: Receiver<DeskOutcome>,
     outbox: OutcomeSender,
     thread: Option<JoinHandle<()>>,
+    /// The icon in the tray, where it belongs to the thread of the window.
+    #[cfg(not(target_os = "linux"))]
+    tray: Option<TrayIcon>,
 }
 
 #[derive(Clone)]
@@ -288,11 +285,17 @@ impl Desk {
             movers: Movers::default(),
             #[cfg(target_os = "linux")]
             tray: None,
-            #[cfg(target_os = "linux")]
             taskbar: None,
         };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
-        Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
+        Ok(Self {
+            jobs: Some(jobs),
+            outcomes,
+            outbox,
+            thread: Some(thread),
+            #[cfg(not(target_os = "linux"))]
+            tray: None,
+        })
     }
 
     /// Asks for a job. Never waits.
@@ -323,6 +326,15 @@ impl Desk {
         }
     }
 
+    /// Puts an icon into the tray, or lets the one there say something else; `None` takes it out.
+    #[cfg_attr(target_os = "linux", expect(clippy::needless_pass_by_ref_mut, reason = "other systems keep the icon here"))]
+    pub(in crate::app) fn show_in_tray(&mut self, content: Option<TrayContent>) {
+        #[cfg(target_os = "linux")]
+        self.ask(Job::Tray(content));
+        #[cfg(not(target_os = "linux"))]
+        show_in_tray(&mut self.tray, content, &self.outbox);
+    }
+
     /// The next outcome, if there is one.
     pub(in crate::app) fn next(&self) -> Option<DeskOutcome> {
         self.outcomes.try_recv().ok()
@@ -347,9 +359,9 @@ struct Worker {
     pictures: Option<tempfile::TempDir>,
     /// What is being moved into other folders.
     movers: Movers,
+    /// The icon in the tray, where other programs may keep every call for it waiting.
     #[cfg(target_os = "linux")]
     tray: Option<TrayIcon>,
-    #[cfg(target_os = "linux")]
     taskbar: Option<TaskbarEntry>,
 }
 
@@ -416,17 +428,9 @@ impl Worker {
             }
             Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
-            Job::Tray(content) => {
-                let has_icon = self.show_in_tray(content);
-                self.outbox.send(DeskOutcome::Tray(has_icon));
-            }
-            Job::NoTray => {
-                #[cfg(target_os = "linux")]
-                {
-                    self.tray = None;
-                }
-            }
-            Job::Taskbar(fraction) => self.show_in_taskbar(fraction),
+            #[cfg(target_os = "linux")]
+            Job::Tray(content) => show_in_tray(&mut self.tray, content, &self.outbox),
+            Job::Taskbar(progress) => self.show_in_taskbar(progress),
             Job::LookAtLogin => self.outbox.send(DeskOutcome::StartsAtLogin(login::is_on())),
             Job::StartAtLogin(is_on) => {
                 if let Err(error) = login::set(is_on) {
@@ -492,44 +496,19 @@ impl Worker {
         unreachable!("no folder has every number")
     }
 
-    /// Whether the tray has an icon with this content now.
-    #[cfg(target_os = "linux")]
-    fn show_in_tray(&mut self, content: TrayContent) -> bool {
-        // Tests must not show an icon to the person who runs them.
-        if cfg!(test) {
-            return false;
-        }
-        if self.tray.as_ref().is_some_and(|icon| icon.update(content.clone())) {
-            return true;
-        }
-        let outbox = self.outbox.clone();
-        self.tray = TrayIcon::show(content, move |deed| outbox.send(DeskOutcome::TrayDeed(deed)));
-        self.tray.is_some()
-    }
-
-    #[cfg(target_os = "linux")]
-    fn show_in_taskbar(&mut self, fraction: Option<f32>) {
+    fn show_in_taskbar(&mut self, progress: Option<TaskbarProgress>) {
         // Tests must not show anything to the person who runs them.
         if cfg!(test) {
             return;
         }
-        if self.taskbar.is_none() && fraction.is_some() {
+        if self.taskbar.is_none() && progress.is_some() {
             self.taskbar = TaskbarEntry::find().ok();
         }
-        let shown = self.taskbar.as_ref().map(|entry| entry.show(fraction.map(f64::from)));
+        let shown = self.taskbar.as_ref().map(|entry| entry.show(progress));
         if let Some(Err(error)) = shown {
             tracing::debug!(%error, "the taskbar can't be told of progress");
             self.taskbar = None;
         }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "only on Linux does the desk keep an entry of the taskbar")]
-    fn show_in_taskbar(&mut self, _fraction: Option<f32>) {}
-
-    #[cfg(not(target_os = "linux"))]
-    fn show_in_tray(&mut self, _content: TrayContent) -> bool {
-        false
     }
 
     fn saved(&self, saved: Result<(), SaveError>) {
@@ -613,6 +592,20 @@ impl Worker {
     }
 }
 
+/// Changes the icon in the tray, or takes it out, and tells the window whether it is there.
+fn show_in_tray(tray: &mut Option<TrayIcon>, content: Option<TrayContent>, outbox: &OutcomeSender) {
+    let Some(content) = content else {
+        *tray = None;
+        return;
+    };
+    // Tests must not show an icon to the person who runs them.
+    if !cfg!(test) && !tray.as_ref().is_some_and(|icon| icon.update(content.clone())) {
+        let did = outbox.clone();
+        *tray = TrayIcon::show(content, move |deed| did.send(DeskOutcome::TrayDeed(deed)));
+    }
+    outbox.send(DeskOutcome::Tray(tray.is_some()));
+}
+
 /// The folder that can be opened to show what is at `path`.
 fn folder_of(path: &Path) -> &Path {
     if path.is_dir() && !is_program(path) { path } else { path.parent().unwrap_or(path) }
@@ -653,7 +646,6 @@ mod tests {
             pictures: None,
             #[cfg(target_os = "linux")]
             tray: None,
-            #[cfg(target_os = "linux")]
             taskbar: None,
         };
         let kept = [b"one", b"two"].map(|png| worker.keep_picture(png).unwrap());

@@ -1,36 +1,31 @@
-//! How far the transfers have come, on the program's entry in the taskbar or dock: by the signal of Unity's launcher interface, which
-//! KDE, the docks of Ubuntu and elementary and others read. Desktops that don't know it ignore it.
+//! How far the transfers have come, on the program's entry in the taskbar or dock. Used by the desk, because the desktop may keep
+//! every call waiting.
 //!
-//! Used by the desk, because the bus may keep every call waiting. <https://wiki.ubuntu.com/Unity/LauncherAPI>
+//! Each system has a module that finds the entry and shows the progress on it:
+//!
+//! - `buttons`: the buttons of the Windows taskbar
+//! - `dock`: the badge on the icon in the dock of macOS
+//! - `launcher`: Unity's launcher interface, on Linux
 
-use std::collections::HashMap;
+#[cfg(windows)]
+mod buttons;
+#[cfg(target_os = "macos")]
+mod dock;
+#[cfg(target_os = "linux")]
+mod launcher;
 
-use zbus::{blocking::Connection, zvariant::Value};
+#[cfg(windows)]
+pub(super) use buttons::TaskbarButtons as TaskbarEntry;
+#[cfg(target_os = "macos")]
+pub(super) use dock::DockBadge as TaskbarEntry;
+#[cfg(target_os = "linux")]
+pub(super) use launcher::LauncherEntry as TaskbarEntry;
 
-use super::{launch::APP_ID, portal};
-
-/// Where the signal comes from. Any path will do; readers go by the address of the program.
-const PATH: &str = "/arpa/home/Caiman";
-const INTERFACE: &str = "com.canonical.Unity.LauncherEntry";
-
-/// The program's entry in the taskbar.
-pub(super) struct TaskbarEntry {
-    bus: Connection,
-}
-
-impl TaskbarEntry {
-    /// The entry on the session's bus.
-    pub(super) fn find() -> zbus::Result<Self> {
-        Ok(Self { bus: portal::session()? })
-    }
-
-    /// Shows how far the transfers have come, from 0 to 1; `None` for no bar.
-    pub(super) fn show(&self, fraction: Option<f64>) -> zbus::Result<()> {
-        let program = format!("application://{APP_ID}.desktop");
-        let content = HashMap::from([
-            ("progress", Value::from(fraction.unwrap_or_default())),
-            ("progress-visible", Value::from(fraction.is_some())),
-        ]);
-        self.bus.emit_signal(None::<&str>, PATH, INTERFACE, "Update", &(program, content))
-    }
+/// How far the transfers have come together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::app) struct TaskbarProgress {
+    /// From 0 to 1.
+    pub fraction: f32,
+    /// Whether all of them are paused, which only Windows shows.
+    pub is_paused: bool,
 }

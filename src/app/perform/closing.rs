@@ -7,7 +7,7 @@ use eframe::egui::{Context, ViewportCommand};
 
 use crate::{
     app::{
-        desktop::{desk::Job, tray::TrayContent},
+        desktop::tray::TrayContent,
         explain,
         model::{
             action::{Action, Dialog},
@@ -65,7 +65,7 @@ impl Window {
     fn go_to_background(&mut self) {
         self.background = Background::Asked;
         let content = self.tray_content();
-        self.desk.ask(Job::Tray(content.clone()));
+        self.desk.show_in_tray(Some(content.clone()));
         self.shown_in_tray = Some(content);
     }
 
@@ -92,7 +92,7 @@ impl Window {
     pub(in crate::app) fn come_back(&mut self, ctx: &Context) {
         if std::mem::take(&mut self.background) != Background::Here {
             self.shown_in_tray = None;
-            self.desk.ask(Job::NoTray);
+            self.desk.show_in_tray(None);
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
         }
         ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
@@ -106,7 +106,7 @@ impl Window {
         }
         let content = self.tray_content();
         if self.shown_in_tray.as_ref() != Some(&content) {
-            self.desk.ask(Job::Tray(content.clone()));
+            self.desk.show_in_tray(Some(content.clone()));
             self.shown_in_tray = Some(content);
         }
     }

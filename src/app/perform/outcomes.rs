@@ -8,14 +8,13 @@ use std::{
 
 use eframe::egui::{Context, Pos2};
 
-#[cfg(target_os = "linux")]
-use crate::app::desktop::tray::TrayDeed;
 use crate::{
     app::{
         desktop::{
             desk::{BrokenJob, ClipboardUse, DeskOutcome, Job, PickPurpose},
             dialogs::Picked,
             relocate::Relocated,
+            tray::TrayDeed,
         },
         explain,
         model::{
@@ -85,9 +84,7 @@ impl Window {
             #[cfg(all(unix, not(target_os = "macos")))]
             DeskOutcome::Called => self.come_back(ctx),
             DeskOutcome::Tray(has_icon) => self.put_away(ctx, has_icon),
-            #[cfg(target_os = "linux")]
             DeskOutcome::TrayDeed(TrayDeed::Open) => self.come_back(ctx),
-            #[cfg(target_os = "linux")]
             DeskOutcome::TrayDeed(TrayDeed::Quit) => self.perform(ctx, Action::Quit),
             DeskOutcome::StartsAtLogin(is_on) => self.state.starts_at_login = is_on,
             DeskOutcome::NotAtLogin(error) => {
