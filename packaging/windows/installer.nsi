@@ -14,6 +14,10 @@ RequestExecutionLevel user
 !define ID "arpa.home.Caiman"
 !define CLASSES "Software\Classes"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${ID}"
+; Where the program has itself started at login, if the user wants that (src/app/desktop/login/run_key.rs), and where Windows keeps
+; whether that was turned off.
+!define RUN "Software\Microsoft\Windows\CurrentVersion\Run"
+!define APPROVED "Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
 
 Name "Caiman"
 OutFile "${OUTPUT}"
@@ -127,5 +131,7 @@ Section un.
   DeleteRegKey HKCU "${CLASSES}\Directory\shell\Caiman"
   DeleteRegKey HKCU "${CLASSES}\caiman"
   DeleteRegKey HKCU "Software\Microsoft\Windows\CurrentVersion\App Paths\caiman.exe"
+  DeleteRegValue HKCU "${RUN}" "Caiman"
+  DeleteRegValue HKCU "${APPROVED}" "Caiman"
   DeleteRegKey HKCU "${UNINSTALL}"
 SectionEnd

@@ -4,7 +4,8 @@ rem administrator's rights are not needed. For the current user alone it sets up
 rem - "Send with Caiman" in Explorer's menu of a file or folder,
 rem - "Caiman" under "Send to" there, which takes any number of them at once,
 rem - invite links (caiman:...).
-rem "register.cmd /remove" takes all of it back. After moving the folder, run it again.
+rem "register.cmd /remove" takes all of it back, and the start at login too, which the program itself sets up if the user wants it. After
+rem moving the folder, run it again.
 setlocal
 set "exe=%~dp0caimanw.exe"
 rem Delayed, so that a folder's name may hold any character.
@@ -47,6 +48,8 @@ exit /b %errorlevel%
 reg delete "%classes%\*\shell\Caiman" /f >nul 2>&1
 reg delete "%classes%\Directory\shell\Caiman" /f >nul 2>&1
 reg delete "%classes%\caiman" /f >nul 2>&1
+reg delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Run" /v Caiman /f >nul 2>&1
+reg delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run" /v Caiman /f >nul 2>&1
 if exist "%sendto%" del "%sendto%"
 echo Removed.
 exit /b 0
