@@ -327,12 +327,11 @@ impl Desk {
     }
 
     /// Puts an icon into the tray, or lets the one there say something else; `None` takes it out.
-    #[cfg_attr(target_os = "linux", expect(clippy::needless_pass_by_ref_mut, reason = "other systems keep the icon here"))]
     pub(in crate::app) fn show_in_tray(&mut self, content: Option<TrayContent>) {
         #[cfg(target_os = "linux")]
         self.ask(Job::Tray(content));
         #[cfg(not(target_os = "linux"))]
-        show_in_tray(&mut self.tray, content, &self.outbox);
+        change_tray(&mut self.tray, content, &self.outbox);
     }
 
     /// The next outcome, if there is one.
@@ -429,7 +428,7 @@ impl Worker {
             Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
             #[cfg(target_os = "linux")]
-            Job::Tray(content) => show_in_tray(&mut self.tray, content, &self.outbox),
+            Job::Tray(content) => change_tray(&mut self.tray, content, &self.outbox),
             Job::Taskbar(progress) => self.show_in_taskbar(progress),
             Job::LookAtLogin => self.outbox.send(DeskOutcome::StartsAtLogin(login::is_on())),
             Job::StartAtLogin(is_on) => {
@@ -593,7 +592,7 @@ impl Worker {
 }
 
 /// Changes the icon in the tray, or takes it out, and tells the window whether it is there.
-fn show_in_tray(tray: &mut Option<TrayIcon>, content: Option<TrayContent>, outbox: &OutcomeSender) {
+fn change_tray(tray: &mut Option<TrayIcon>, content: Option<TrayContent>, outbox: &OutcomeSender) {
     let Some(content) = content else {
         *tray = None;
         return;

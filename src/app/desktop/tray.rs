@@ -45,7 +45,9 @@ pub(in crate::app) enum TrayDeed {
 /// icon in the dock brings back only a minimised window, and the menu bar has not always room for another icon.
 pub(in crate::app) fn can_hide(context: &CreationContext<'_>) -> bool {
     #[cfg(target_os = "linux")]
-    return !context.window_handle().is_ok_and(|handle| matches!(handle.as_raw(), RawWindowHandle::Wayland(_)));
+    return !context
+        .window_handle()
+        .is_ok_and(|handle| matches!(handle.as_raw(), RawWindowHandle::Wayland(_)));
     #[cfg(not(target_os = "linux"))]
     {
         let _ = context;

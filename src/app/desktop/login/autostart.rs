@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::keep;
+use super::file::keep;
 use crate::app::desktop::launch::APP_ID;
 
 pub(super) fn is_on() -> Option<bool> {

@@ -4,7 +4,7 @@
 use std::{env, io, path::PathBuf};
 
 #[cfg(target_os = "macos")]
-use super::keep;
+use super::file::keep;
 use crate::app::desktop::launch::APP_ID;
 
 #[cfg(target_os = "macos")]

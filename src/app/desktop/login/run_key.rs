@@ -14,12 +14,17 @@ const APPROVED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\Star
 const NAME: &str = "Caiman";
 
 pub(super) fn is_on() -> Option<bool> {
-    // Tests must not change how the user's session starts.
-    (!cfg!(test)).then(|| is_on_in(CURRENT_USER))
+    Some(is_on_in(root()?))
 }
 
 pub(super) fn set(is_on: bool) -> io::Result<()> {
-    set_in(CURRENT_USER, is_on.then(program).transpose()?.as_deref())
+    let root = root().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+    set_in(root, is_on.then(program).transpose()?.as_deref())
+}
+
+/// Tests must not change how the user's session starts.
+fn root() -> Option<&'static Key> {
+    (!cfg!(test)).then_some(CURRENT_USER)
 }
 
 /// The program that opens the window without a terminal, if it is there.

@@ -32,11 +32,8 @@ impl TaskbarButtons {
     pub(in crate::app::desktop) fn show(&self, progress: Option<TaskbarProgress>) -> AnyResult<()> {
         // Only for this call: a thread that keeps such an apartment would have to take messages all the time.
         let _apartment = CoInitializeEx(co::COINIT::APARTMENTTHREADED)?;
-        let taskbar: ITaskbarList3 = CoCreateInstance(
-            &co::CLSID::TaskbarList,
-            None::<&IUnknown>,
-            co::CLSCTX::INPROC_SERVER,
-        )?;
+        let taskbar: ITaskbarList3 =
+            CoCreateInstance(&co::CLSID::TaskbarList, None::<&IUnknown>, co::CLSCTX::INPROC_SERVER)?;
         taskbar.HrInit()?;
         for window in &self.0 {
             let Some(progress) = progress else {

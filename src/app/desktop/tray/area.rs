@@ -70,9 +70,8 @@ fn listen(did: impl Fn(TrayDeed) + Send + Sync + 'static) {
 
 fn menu(content: &TrayContent) -> Box<dyn ContextMenu> {
     // An ampersand alone would underline the letter behind it.
-    let item = |id: &str, text: &str, is_enabled| {
-        MenuItem::with_id(id, text.replace('&', "&&"), is_enabled, None)
-    };
+    let item =
+        |id: &str, text: &str, is_enabled| MenuItem::with_id(id, text.replace('&', "&&"), is_enabled, None);
     let menu = Menu::new();
     let lines = content.lines.iter().map(|line| item("", line, false));
     let mut items: Vec<Box<dyn IsMenuItem>> =
@@ -114,7 +113,8 @@ fn picture() -> Result<Icon, BadIcon> {
 #[cfg(target_os = "macos")]
 fn picture() -> Result<Icon, BadIcon> {
     let png = include_bytes!("../../../../assets/icon/caiman-48.png");
-    let icon = eframe::icon_data::from_png_bytes(png).map_err(|error| BadIcon::OsError(io::Error::other(error)))?;
+    let icon =
+        eframe::icon_data::from_png_bytes(png).map_err(|error| BadIcon::OsError(io::Error::other(error)))?;
     Icon::from_rgba(icon.rgba, icon.width, icon.height)
 }
 

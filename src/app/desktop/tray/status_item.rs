@@ -19,7 +19,9 @@ impl StatusItem {
     /// Puts an icon into the tray; `None` where the desktop has none. `did` is called, on another thread, with what the
     /// user does with it.
     pub(in crate::app::desktop) fn show(
-        content: TrayContent, did: impl Fn(TrayDeed) + Send + Sync + 'static) -> Option<Self> {
+        content: TrayContent,
+        did: impl Fn(TrayDeed) + Send + Sync + 'static,
+    ) -> Option<Self> {
         let shown = TrayItem { content, did: Arc::new(did) };
         match shown.spawn() {
             Ok(handle) => Some(Self(handle)),
