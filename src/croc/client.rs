@@ -124,8 +124,12 @@ impl<S: FrameStream> InRoom<S> {
 
     /// The data ports that the relay names, as far as they are numbers. None is an error of the relay's.
     pub fn data_ports(&self) -> Result<Vec<u16>, CrocError> {
-        let ports: Vec<u16> =
-            self.banner.split(',').take(MAX_LANES).filter_map(|port| port.trim().parse().ok()).collect();
+        let ports: Vec<u16> = self
+            .banner
+            .split(',')
+            .take(MAX_LANES)
+            .filter_map(|port| port.trim().parse::<u16>().ok())
+            .collect();
         if ports.is_empty() { Err(RelayRefusal::Other.into()) } else { Ok(ports) }
     }
 }
