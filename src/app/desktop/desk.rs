@@ -598,7 +598,7 @@ fn change_tray(tray: &mut Option<TrayIcon>, content: Option<TrayContent>, outbox
         return;
     };
     // Tests must not show an icon to the person who runs them.
-    if !cfg!(test) && !tray.as_ref().is_some_and(|icon| icon.update(content.clone())) {
+    if !cfg!(test) && !tray.as_mut().is_some_and(|icon| icon.update(content.clone())) {
         let did = outbox.clone();
         *tray = TrayIcon::show(content, move |deed| did.send(DeskOutcome::TrayDeed(deed)));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tray_icon::{
     BadIcon, Icon, MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent,
-    menu::{ContextMenu, IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem},
+    menu::{IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem},
 };
 
 use super::{TrayContent, TrayDeed};
@@ -15,11 +15,19 @@ use super::{TrayContent, TrayDeed};
 const OPEN: &str = "open";
 const QUIT: &str = "quit";
 
+/// Where the lines begin in the menu: after the first entry and a line.
+const FIRST_LINE: usize = 2;
+
 /// The longest text that Windows shows beside the pointer, in units of UTF-16.
 const MAX_TIP: usize = 127;
 
 /// The icon, until it is dropped.
-pub(in crate::app::desktop) struct AreaIcon(TrayIcon);
+pub(in crate::app::desktop) struct AreaIcon {
+    icon: TrayIcon,
+    menu: Menu,
+    /// What stands in the menu between its two entries.
+    lines: Vec<Box<dyn IsMenuItem>>,
+}
 
 impl AreaIcon {
     /// Puts an icon into the tray; `None` where there is none. `did` is called with what the user does with it. It may be called
@@ -30,21 +38,43 @@ impl AreaIcon {
     ) -> Option<Self> {
         listen(did);
         let icon = picture().inspect_err(|error| tracing::warn!(%error, "the icon can't be read")).ok()?;
-        let shown = TrayIconBuilder::new()
+        let menu = Menu::new();
+        append(&menu, &item(OPEN, &content.open, true));
+        append(&menu, &PredefinedMenuItem::separator());
+        append(&menu, &item(QUIT, &content.quit, true));
+        let icon = TrayIconBuilder::new()
             .with_icon(icon)
-            .with_menu(menu(&content))
+            .with_menu(Box::new(menu.clone()))
             // Programs of Windows open at a click, and have their menu at the other button. Those of macOS have only the menu.
             .with_menu_on_left_click(cfg!(target_os = "macos"))
-            .build();
+            .build()
+            .inspect_err(|error| tracing::info!(%error, "the desktop has no tray"))
+            .ok()?;
+        let mut shown = Self { icon, menu, lines: Vec::new() };
         // Where Windows has no taskbar, the icon is made all the same and waits for one; only a change to it is refused.
-        let shown = shown.and_then(|icon| icon.set_tooltip(Some(tip(&content))).map(|()| icon));
-        shown.inspect_err(|error| tracing::info!(%error, "the desktop has no tray")).ok().map(Self)
+        shown.update(content).then_some(shown)
     }
 
     /// Shows something else. Returns whether the icon is still there.
-    pub(in crate::app::desktop) fn update(&self, content: TrayContent) -> bool {
-        self.0.set_menu(Some(menu(&content)));
-        self.0.set_tooltip(Some(tip(&content))).is_ok()
+    ///
+    /// The menu stays the same one with the same two entries: if it is open, a click on one of them still counts.
+    #[allow(clippy::needless_pass_by_value, reason = "the icon of Linux keeps it")]
+    pub(in crate::app::desktop) fn update(&mut self, content: TrayContent) -> bool {
+        for line in self.lines.drain(..) {
+            // All of them are in the menu.
+            let _ = self.menu.remove(line.as_ref());
+        }
+        for line in &content.lines {
+            self.lines.push(Box::new(item("", line, false)));
+        }
+        if !content.lines.is_empty() {
+            self.lines.push(Box::new(PredefinedMenuItem::separator()));
+        }
+        for (line, at) in self.lines.iter().zip(FIRST_LINE..) {
+            // None of them is in the menu yet.
+            let _ = self.menu.insert(line.as_ref(), at);
+        }
+        self.icon.set_tooltip(Some(tip(&content))).is_ok()
     }
 }
 
@@ -68,24 +98,14 @@ fn listen(did: impl Fn(TrayDeed) + Send + Sync + 'static) {
     }));
 }
 
-fn menu(content: &TrayContent) -> Box<dyn ContextMenu> {
+fn item(id: &str, text: &str, is_enabled: bool) -> MenuItem {
     // An ampersand alone would underline the letter behind it.
-    let item =
-        |id: &str, text: &str, is_enabled| MenuItem::with_id(id, text.replace('&', "&&"), is_enabled, None);
-    let menu = Menu::new();
-    let lines = content.lines.iter().map(|line| item("", line, false));
-    let mut items: Vec<Box<dyn IsMenuItem>> =
-        vec![Box::new(item(OPEN, &content.open, true)), Box::new(PredefinedMenuItem::separator())];
-    items.extend(lines.map(|line| Box::new(line) as Box<dyn IsMenuItem>));
-    if !content.lines.is_empty() {
-        items.push(Box::new(PredefinedMenuItem::separator()));
-    }
-    items.push(Box::new(item(QUIT, &content.quit, true)));
-    for item in items {
-        // It is refused only by a menu that has it already.
-        let _ = menu.append(item.as_ref());
-    }
-    Box::new(menu)
+    MenuItem::with_id(id, text.replace('&', "&&"), is_enabled, None)
+}
+
+fn append(menu: &Menu, item: &dyn IsMenuItem) {
+    // A menu refuses only what it has already.
+    let _ = menu.append(item);
 }
 
 /// The text beside the pointer: the name, and of what waits the lines for which there is room.
