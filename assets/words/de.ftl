@@ -898,6 +898,7 @@ notify-trouble = { $name }: etwas ging schief
 awake-why = Dateien sind unterwegs
 quit-question = Es sind noch Dateien unterwegs
 quit-question-resting = Übertragungen sind noch nicht fertig
+quit-question-copying = Es werden noch Dateien verschoben
 quit-question-waiting = Caiman schließen?
 quit-codes = { $count ->
     [one] Ein Code wartet noch. Ist Caiman beendet, kann niemand mehr damit empfangen.
@@ -905,6 +906,7 @@ quit-codes = { $count ->
 }
 quit-relay = Ihr Relay läuft. Ist Caiman beendet, kann es niemand mehr verwenden.
 quit-means = Übertragungen brechen ab. Mit einem neuen Code geht es später weiter.
+quit-copies = Empfangene Dateien werden auf einen anderen Datenträger verschoben. Das bricht ab, und sie bleiben, wo sie waren.
 quit-people = Personen, die Sie kennen, können diesem Computer nichts mehr senden. Was Sie an Personen senden, geht beim nächsten Start weiter.
 quit-stay = Weiterlaufen lassen
 quit-anyway = Beenden
@@ -916,6 +918,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Ihr Relay läuft
 waiting-transfers = Dateien sind unterwegs
+waiting-copies = Empfangene Dateien werden verschoben
 waiting-people = Personen können Ihnen senden
 tray-open = Caiman öffnen
 tray-quit = Beenden

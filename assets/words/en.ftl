@@ -896,6 +896,7 @@ notify-trouble = { $name }: something went wrong
 awake-why = Files are moving
 quit-question = Files are still moving
 quit-question-resting = Transfers are not finished yet
+quit-question-copying = Files are still being moved
 quit-question-waiting = Close Caiman?
 quit-codes = { $count ->
     [one] A code is still waiting. Once Caiman has quit, nobody can receive with it.
@@ -903,6 +904,7 @@ quit-codes = { $count ->
 }
 quit-relay = Your relay is running. Once Caiman has quit, nobody can use it.
 quit-means = Transfers stop. You can continue later with a new code.
+quit-copies = Received files are being moved to another disk. The copy stops, and they stay where they were.
 quit-people = People who know you can't send to this computer. What you are sending to people goes on at the next start.
 quit-stay = Keep running
 quit-anyway = Quit
@@ -914,6 +916,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Your relay is running
 waiting-transfers = Files are moving
+waiting-copies = Received files are being moved
 waiting-people = People can send to you
 tray-open = Open Caiman
 tray-quit = Quit

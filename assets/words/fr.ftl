@@ -906,6 +906,7 @@ notify-trouble = { $name } : un problème est survenu
 awake-why = Des fichiers sont en cours de transfert
 quit-question = Des fichiers sont encore en cours de transfert
 quit-question-resting = Des transferts ne sont pas encore terminés
+quit-question-copying = Des fichiers sont encore en cours de déplacement
 quit-question-waiting = Fermer Caiman ?
 quit-codes = { $count ->
     [one] Un code attend encore. Une fois Caiman quitté, personne ne pourra plus recevoir avec lui.
@@ -913,6 +914,7 @@ quit-codes = { $count ->
 }
 quit-relay = Votre relais fonctionne. Une fois Caiman quitté, personne ne pourra plus l’utiliser.
 quit-means = Les transferts s’arrêtent. Vous pourrez les continuer plus tard avec un nouveau code.
+quit-copies = Des fichiers reçus sont en cours de déplacement vers un autre disque. La copie s’arrête, et ils restent où ils étaient.
 quit-people = Les personnes qui vous connaissent ne peuvent plus envoyer à cet ordinateur. Ce que vous envoyez à des personnes reprend au prochain démarrage.
 quit-stay = Continuer en arrière-plan
 quit-anyway = Quitter
@@ -924,6 +926,7 @@ waiting-codes = { $count ->
 }
 waiting-relay = Votre relais fonctionne
 waiting-transfers = Des fichiers sont en cours de transfert
+waiting-copies = Des fichiers reçus sont en cours de déplacement
 waiting-people = Des personnes peuvent vous envoyer
 tray-open = Ouvrir Caiman
 tray-quit = Quitter

@@ -136,8 +136,9 @@ pub(in crate::app) fn at_stake(words: &Words, at_stake: AtStake) -> Vec<String> 
         (at_stake.codes > 0).then(|| words.tell("waiting-codes", &[("count", at_stake.codes.into())]));
     let relay = at_stake.has_relay.then(|| words.say("waiting-relay"));
     let moving = at_stake.is_under_way.then(|| words.say("waiting-transfers"));
+    let copies = at_stake.is_copying.then(|| words.say("waiting-copies"));
     let people = at_stake.has_people.then(|| words.say("waiting-people"));
-    [codes, relay, moving, people].into_iter().flatten().collect()
+    [codes, relay, moving, copies, people].into_iter().flatten().collect()
 }
 
 /// What would be lost if the program ended now, a sentence for each.
@@ -145,8 +146,9 @@ pub(in crate::app) fn lost_by_closing(words: &Words, at_stake: AtStake) -> Vec<S
     let codes = (at_stake.codes > 0).then(|| words.tell("quit-codes", &[("count", at_stake.codes.into())]));
     let relay = at_stake.has_relay.then(|| words.say("quit-relay"));
     let moving = at_stake.is_under_way.then(|| words.say("quit-means"));
+    let copies = at_stake.is_copying.then(|| words.say("quit-copies"));
     let people = at_stake.has_people.then(|| words.say("quit-people"));
-    [codes, relay, moving, people].into_iter().flatten().collect()
+    [codes, relay, moving, copies, people].into_iter().flatten().collect()
 }
 
 /// Who can use a code that is only on the relay of this computer, and what is wrong with the other relays, if there

@@ -111,6 +111,7 @@ pub(in crate::app) enum WhyNearby {
 
 /// What closing the window would end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
 pub(in crate::app) struct AtStake {
     /// How many codes wait for receivers.
     pub(in crate::app) codes: usize,
@@ -118,6 +119,8 @@ pub(in crate::app) struct AtStake {
     pub(in crate::app) has_relay: bool,
     /// Whether transfers are under way.
     pub(in crate::app) is_under_way: bool,
+    /// Whether what has arrived is being copied to another disk.
+    pub(in crate::app) is_copying: bool,
     /// Whether people could send to this computer.
     pub(in crate::app) has_people: bool,
 }
@@ -126,6 +129,11 @@ impl AtStake {
     /// Whether closing would end anything.
     pub(in crate::app) fn is_any(self) -> bool {
         self != Self::default()
+    }
+
+    /// Whether closing would end something that is being done now. The user is asked about that whatever the settings say.
+    pub(in crate::app) fn is_busy(self) -> bool {
+        self.is_under_way || self.is_copying
     }
 }
 
@@ -500,6 +508,7 @@ impl State {
             codes: self.cards.iter().filter(waits).count(),
             has_relay: self.host.as_ref().is_some_and(|host| !host.is_stopping),
             is_under_way: self.is_under_way(),
+            is_copying: self.is_copying(),
             has_people: self.people.has_welcome(),
         }
     }
@@ -530,21 +539,26 @@ impl State {
         self.cards.iter().any(Card::is_under_way)
     }
 
+    /// Whether anything that has arrived is being copied to another disk.
+    pub(in crate::app) fn is_copying(&self) -> bool {
+        self.cards.iter().any(|card| card.relocation.is_some())
+    }
+
     /// Whether everything under way is paused.
     pub(in crate::app) fn is_paused(&self) -> bool {
         let mut under_way = self.cards.iter().filter(|card| card.is_under_way()).peekable();
         under_way.peek().is_some() && under_way.all(|card| card.paused().is_some())
     }
 
-    /// Whether a transfer should keep the computer awake: one that moves, or one that lost its connection a moment
-    /// ago.
+    /// Whether the computer should stay awake: for a transfer that moves or lost its connection a moment ago, or for a copy to another
+    /// disk.
     pub(in crate::app) fn wants_awake(&self, now: Instant) -> bool {
         let is_lost = |card: &Card| {
             card.is_under_way()
                 && card.paused().is_none()
                 && card.lost(now).is_some_and(|(_, since)| since < AWAKE_WHILE_LOST)
         };
-        self.cards.iter().any(|card| card.is_moving() || is_lost(card))
+        self.is_copying() || self.cards.iter().any(|card| card.is_moving() || is_lost(card))
     }
 
     /// Whether the page shows something that changes with the clock alone.

@@ -29,7 +29,7 @@ impl Window {
             return;
         }
         match self.state.settings.closing {
-            Closing::Quit if !at_stake.is_under_way => {}
+            Closing::Quit if !at_stake.is_busy() => {}
             Closing::KeepRunning => {
                 ctx.send_viewport_cmd(ViewportCommand::CancelClose);
                 self.go_to_background();

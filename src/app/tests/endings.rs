@@ -17,6 +17,7 @@ use crate::{
         desktop::{
             desk::{DeskOutcome, PickPurpose},
             dialogs::Picked,
+            relocate::Relocated,
         },
         explain,
         model::{
@@ -33,6 +34,7 @@ use crate::{
     },
     history::{Direction, PastKind},
     protocol::peer::Withdrawal,
+    settings::Closing,
     transfer::error::FileAction,
 };
 
@@ -585,6 +587,26 @@ fn what_has_arrived_can_be_moved_to_another_disk_and_the_user_sees_how_far_that_
     assert!(screen.card().relocation.is_none());
     assert_eq!(fs::read_to_string(&place).unwrap(), "new");
     assert!(!screen.inbox().join("notes.txt").exists());
+}
+
+#[test]
+fn closing_while_what_arrived_is_copied_to_another_disk_asks_first() {
+    let mut screen = Screen::new();
+    let id = screen.moving(Direction::Received);
+    let arrived = report(&screen, &["notes.txt"], 0);
+    screen.feed(Event::Ended(id, Ok(arrived)));
+    screen.window().state.settings.closing = Closing::Quit;
+    screen.outcome(DeskOutcome::Relocating { id, folder: "/disk".into(), done: 1, total: 2 });
+    screen.close();
+    assert!(screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::CancelClose)));
+    assert!(screen.shows(&screen.say("quit-question-copying")), "{:#?}", screen.texts());
+    assert!(screen.shows(&screen.say("quit-copies")) && !screen.shows(&screen.say("quit-means")));
+    let relocated = Relocated { places: vec!["/disk/notes.txt".into()], problem: None };
+    screen.outcome(DeskOutcome::Relocated { id, folder: "/disk".into(), relocated });
+    assert!(!screen.shows(&screen.say("quit-question-copying")), "nothing is copied any more");
+    screen.asked.clear();
+    screen.close();
+    assert!(screen.asked.is_empty(), "nothing holds it: {:?}", screen.asked);
 }
 
 #[test]

@@ -13,10 +13,11 @@ use crate::app::{
 /// Draws the question.
 pub(in crate::app) fn quit_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
     let at_stake = state.at_stake();
-    let key = match (state.is_moving(), at_stake.is_under_way) {
-        (true, _) => "quit-question",
-        (false, true) => "quit-question-resting",
-        (false, false) => "quit-question-waiting",
+    let key = match (state.is_moving(), at_stake.is_under_way, at_stake.is_copying) {
+        (true, ..) => "quit-question",
+        (_, _, true) => "quit-question-copying",
+        (_, true, _) => "quit-question-resting",
+        (false, false, false) => "quit-question-waiting",
     };
     let (text, keep, act) = (view.say(key), view.say("quit-stay"), view.say("quit-anyway"));
     let (means, remember) = (view.say("quit-keep-means"), view.say("quit-remember"));
