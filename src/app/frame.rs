@@ -39,7 +39,7 @@ impl eframe::App for Window {
         });
         self.take_input(&ctx);
         self.note_size(&ctx);
-        self.give_keyboard_back(&ctx);
+        self.pass_keyboard(&ctx);
         let mut view = View {
             words: &self.words,
             now: Instant::now(),
@@ -65,6 +65,11 @@ impl eframe::App for Window {
             Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
             Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &mut self.state, &mut view),
             None => {}
+        }
+        // When egui discards this pass and lays it out again, nothing has got the keyboard yet.
+        self.state.dialog_opens &= ctx.will_discard();
+        if self.state.dialog != Some(Dialog::Discard) {
+            self.state.unfinished.asked = None;
         }
         self.textures.end_frame();
         if self.state.dialog != Some(Dialog::Licences) {

@@ -15,6 +15,35 @@ use super::{
 use crate::settings::WindowSize;
 
 impl Window {
+    /// Takes the keyboard from the page when a dialog opens, and gives it back to where it was once that is closed.
+    pub(super) fn pass_keyboard(&mut self, ctx: &Context) {
+        let was_open = std::mem::replace(&mut self.had_dialog, self.state.dialog.is_some());
+        if self.state.dialog.is_some() {
+            if !was_open {
+                self.state.dialog_opens = true;
+                self.keyboard_before = ctx.memory_mut(|memory| {
+                    let before = memory.focused();
+                    before.inspect(|id| memory.surrender_focus(*id))
+                });
+            }
+            return;
+        }
+        if self.keyboard_before.is_none() {
+            return;
+        }
+        // The toolkit keeps the keyboard away from the page for one more frame.
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            ctx.request_repaint();
+            return;
+        }
+        let before = self.keyboard_before.take();
+        ctx.memory_mut(|memory| {
+            if let Some(before) = before.filter(|_| memory.focused().is_none()) {
+                memory.request_focus(before);
+            }
+        });
+    }
+
     /// Takes drops, pastes, shortcuts and the close button.
     pub(super) fn take_input(&mut self, ctx: &Context) {
         let paste_keys = &mut self.paste_keys;

@@ -91,6 +91,7 @@ impl Window {
             may_close: false,
             last_offered: None,
             last_copied: Arc::default(),
+            had_dialog: false,
             keyboard_before: None,
             frames: FrameTimes::default(),
             listener: None,

@@ -27,9 +27,13 @@ pub(super) mod unfinished;
 
 use std::time::Instant;
 
-use eframe::egui::{Rect, TextureId};
+use eframe::egui::{Rect, Response, TextureId};
 
-use super::{model::action::Action, widgets::Textures, words::Words};
+use super::{
+    model::{action::Action, state::State},
+    widgets::Textures,
+    words::Words,
+};
 use crate::engine::{PairId, TaskId};
 
 /// What files can be dropped on.
@@ -39,6 +43,13 @@ pub(super) enum DropTarget {
     Transfer(TaskId),
     /// A person, to whom they are sent.
     Person(PairId),
+}
+
+/// Gives the keyboard to this control of a dialog that has just opened, unless the dialog has given it to another one.
+fn take_keyboard_of_dialog(state: &State, control: &Response) {
+    if state.dialog_opens && control.ctx.memory(|memory| memory.focused().is_none()) {
+        control.request_focus();
+    }
 }
 
 /// Where on the screen that is which takes a drop.

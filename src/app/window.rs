@@ -61,7 +61,9 @@ pub(super) struct Window {
     pub(super) last_offered: Option<String>,
     /// The text that the user has copied last, if it is of use without this window. `run` reads it at the end.
     pub(super) last_copied: Arc<Mutex<Option<String>>>,
-    /// The control that had the keyboard before the question about an interrupted transfer opened.
+    /// Whether a dialog was open in the last frame.
+    pub(super) had_dialog: bool,
+    /// The control that had the keyboard before a dialog opened.
     pub(super) keyboard_before: Option<Id>,
     pub(super) frames: FrameTimes,
     /// Listens for later starts of the program; `None` where there is no place to meet.

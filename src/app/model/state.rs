@@ -147,6 +147,8 @@ pub(in crate::app) struct State {
     pub(in crate::app) offered_code: Option<String>,
     pub(in crate::app) banners: Vec<Banner>,
     pub(in crate::app) dialog: Option<Dialog>,
+    /// Whether the dialog has just opened, so that one of its controls is to have the keyboard.
+    pub(in crate::app) dialog_opens: bool,
     pub(in crate::app) settings: Settings,
     pub(in crate::app) form: SettingsForm,
     /// Whether Settings have taken the place of the licences, so that they don't fade in.
@@ -226,6 +228,7 @@ impl State {
             banners: Vec::new(),
             dialog: None,
             form: SettingsForm::new(&settings),
+            dialog_opens: false,
             replaces_licences: false,
             first_step: 0,
             draft: String::new(),

@@ -40,29 +40,8 @@ impl Window {
 
     /// Asks before an interrupted transfer is deleted.
     pub(super) fn ask_discard(&mut self, ctx: &Context, id: String) {
-        // The question's own button needs the keyboard.
-        self.keyboard_before = ctx.memory_mut(|memory| {
-            let before = memory.focused();
-            before.inspect(|id| memory.surrender_focus(*id))
-        });
         self.state.unfinished.asked = Some(id);
         self.perform(ctx, Action::Show(Some(Dialog::Discard)));
-    }
-
-    /// Gives the keyboard back to where it was, once the question is answered.
-    pub(in crate::app) fn give_keyboard_back(&mut self, ctx: &Context) {
-        if self.state.dialog == Some(Dialog::Discard) || self.state.unfinished.asked.is_none() {
-            return;
-        }
-        // The toolkit keeps the keyboard away from the page for one more frame.
-        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
-            ctx.request_repaint();
-            return;
-        }
-        self.state.unfinished.asked = None;
-        if let Some(before) = self.keyboard_before.take() {
-            ctx.memory_mut(|memory| memory.request_focus(before));
-        }
     }
 
     /// Deletes what the user was asked about.

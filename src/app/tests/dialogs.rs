@@ -65,6 +65,19 @@ fn dialogs_open_by_shortcut_and_close_by_escape() {
     assert_eq!(screen.window().state.dialog, None);
 }
 
+#[test]
+fn a_dialog_takes_the_keyboard_and_gives_it_back() {
+    let mut screen = Screen::new();
+    let before = screen.say("choose-folder");
+    screen.tab_to(&before);
+    for (key, first) in [(Key::Comma, "set-general"), (Key::H, "close")] {
+        screen.press_with(Modifiers::COMMAND, key);
+        assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say(first)));
+        screen.press(Key::Escape);
+        assert_eq!(screen.focused().map(|(_, name)| name), Some(before.clone()));
+    }
+}
+
 /// Catches what a control of the page says, above a dialog that a key has opened.
 #[test]
 fn what_a_control_says_under_the_pointer_goes_when_a_dialog_opens() {

@@ -3,7 +3,7 @@
 use eframe::egui::{Context, Id, Modal, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{View, card_parts::sign_of_kind, confirmation::Confirmation};
+use super::{View, card_parts::sign_of_kind, confirmation::Confirmation, take_keyboard_of_dialog};
 use crate::{
     app::{
         explain,
@@ -41,7 +41,9 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
             {
                 view.act(Action::Show(Some(Dialog::ClearHistory)));
             }
-            closes = icon_button(ui, Icon::X, &close).clicked();
+            let button = icon_button(ui, Icon::X, &close);
+            take_keyboard_of_dialog(state, &button);
+            closes = button.clicked();
         };
         row(ui, 36.0, right, |ui| heading(ui, &name));
         ui.add_space(space::XS);

@@ -6,7 +6,7 @@ use eframe::egui::{
     Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use super::{DropRects, DropTarget, View, confirmation::Confirmation};
+use super::{DropRects, DropTarget, View, confirmation::Confirmation, take_keyboard_of_dialog};
 use crate::{
     app::{
         explain,
@@ -153,7 +153,11 @@ pub(in crate::app) fn person_ui(ctx: &Context, state: &mut State, view: &mut Vie
         name_dialog(ui, &name);
         let close = view.say("close");
         let mut closes = false;
-        let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+        let right = |ui: &mut Ui| {
+            let button = icon_button(ui, Icon::X, &close);
+            take_keyboard_of_dialog(state, &button);
+            closes = button.clicked();
+        };
         row(ui, 36.0, right, |ui| {
             face(ui, &person.name, 28.0);
             heading(ui, &name);

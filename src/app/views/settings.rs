@@ -11,7 +11,7 @@ mod relays;
 
 use eframe::egui::{Align, Context, Id, Layout, Modal, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
-use super::View;
+use super::{View, take_keyboard_of_dialog};
 use crate::app::{
     model::{action::Action, settings_form::Page, state::State},
     theme::{self, space},
@@ -90,6 +90,7 @@ fn pages_ui(ui: &mut Ui, state: &mut State, view: &View<'_>, is_wide: bool) {
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, &text));
         if is_on {
             form::chosen_edge(ui, response.rect);
+            take_keyboard_of_dialog(state, &response);
         }
         if response.clicked() {
             state.form.page = page;
