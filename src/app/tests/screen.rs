@@ -46,6 +46,8 @@ const MAX_FRAMES: usize = 30;
 /// A window without a screen.
 pub(super) struct Screen {
     harness: Harness<'static, Window>,
+    /// How many frames were laid out more than once since the window last rested.
+    pub(super) anew: usize,
     painter: Painter,
     /// The delays after which another thread wants a frame.
     wakes: mpsc::Receiver<Duration>,
@@ -150,8 +152,8 @@ impl Screen {
                 Window::open(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
             });
         let (snapshots, _) = watch::channel(Progress::default());
-        let (copied, browsed, asked) = (Vec::new(), Vec::new(), Vec::new());
-        let mut screen = Self { harness, painter, wakes, copied, browsed, asked, snapshots, folder };
+        let (anew, copied, browsed, asked) = (0, Vec::new(), Vec::new(), Vec::new());
+        let mut screen = Self { harness, anew, painter, wakes, copied, browsed, asked, snapshots, folder };
         screen.settle();
         screen
     }
@@ -202,8 +204,7 @@ impl Screen {
 
     /// The text of the button that accepts this much.
     pub(super) fn say_accept(&self, files: u64, bytes: u64) -> String {
-        let amount = explain::amount(self.words(), files, Some(bytes));
-        self.words().tell("accept", &[("amount", amount.into())])
+        self.words().tell("accept", &[("amount", explain::amount(self.words(), files, Some(bytes)).into())])
     }
 
     /// The newest card.
@@ -218,6 +219,7 @@ impl Screen {
         while self.wakes.try_recv().is_ok() {}
         self.harness.step();
         let output = self.harness.output();
+        self.anew += usize::from(output.platform_output.num_completed_passes > 1);
         for command in &output.platform_output.commands {
             match command {
                 OutputCommand::CopyText(text) => self.copied.push(text.clone()),
@@ -233,10 +235,12 @@ impl Screen {
         self.harness.output().viewport_output[&ViewportId::ROOT].repaint_delay
     }
 
-    /// Draws until the window rests, and then checks that every control has a name.
+    /// Draws until the window rests, which is laid out anew twice at most: of a third time the toolkit warns. Every control has a name.
     pub(super) fn settle(&mut self) {
+        self.anew = 0;
         for _ in 0..MAX_FRAMES {
             self.frame();
+            assert!(self.anew < 3, "the page is laid out anew in frame after frame");
             if self.wanted_after() > Duration::ZERO {
                 return self.check_names();
             }

@@ -108,6 +108,9 @@ fn each_receiver_has_a_row_with_its_own_progress_and_controls() {
     for key in ["pause-named", "cancel-named"] {
         assert!(screen.control(&screen.say_named(key, &first)).is_some(), "{key}");
     }
+    screen.progress(progress(Phase::Storing, 8 * MIB, 8 * MIB));
+    assert!(screen.control(&screen.say_named("pause-named", &first)).is_none());
+    assert_eq!(screen.anew, 0, "a row keeps the room of its buttons, also of those that are gone");
     // The history has an entry for each receiver to whom bytes have moved.
     assert_eq!(screen.window().state.history.entries().len(), 1);
     screen.feed(failed(two, TransferError::PeerDeclined));

@@ -17,7 +17,7 @@ use crate::{
             state::State,
             tone::Tone,
         },
-        theme::{palette, size, space},
+        theme::{self, palette, size, space},
         widgets::{Icon, bar, face_tile, hairline, icon_button, line, part, plain, row, small, tile, title},
     },
     transfer::show::Shown,
@@ -64,14 +64,21 @@ fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, state: &State, view: &mut V
     let remember = explain::about(view.words, branch, "remember", &[]);
     let (mut cancels, mut pauses, mut remembers) = (false, None, false);
     let right = |ui: &mut Ui| {
-        if branch.end.is_some() {
-            if may_be_remembered(branch, state) {
-                part(ui, "remember", |ui| remembers = icon_button(ui, Icon::UserPlus, &remember).clicked());
-            }
-            return;
+        // There is room for two buttons, whichever there are: a receiver goes through several states within a few frames, and the page would
+        // be laid out anew for each of them.
+        let (from, gap) = (ui.cursor().left(), ui.spacing().item_spacing.x);
+        ui.expand_to_include_x(from + 2.0 * theme::CONTROL_HEIGHT + gap);
+        let is_over = branch.end.is_some();
+        if is_over || !branch.can_pause() {
+            ui.add_space(theme::CONTROL_HEIGHT + gap);
+        } else {
+            part(ui, "pause", |ui| pauses = pause_ui(ui, branch, name, view));
         }
-        part(ui, "pause", |ui| pauses = pause_ui(ui, branch, name, view));
-        part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
+        if !is_over {
+            part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
+        } else if may_be_remembered(branch, state) {
+            part(ui, "remember", |ui| remembers = icon_button(ui, Icon::UserPlus, &remember).clicked());
+        }
     };
     row(ui, ROW, right, |ui| {
         match &branch.peer {

@@ -211,17 +211,19 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Dro
         side(ui, "receive", vec2(width, LOWEST), |ui| receive::receive_side_ui(ui, state, is_tight, view));
         return;
     }
-    // The right side grows with its content, and the left side is kept at the same height.
-    let grown = Id::unique("height of receive");
-    let before = ui.data(|data| data.get_temp::<f32>(grown)).unwrap_or(height);
+    // The right side grows with its content, and the left side is kept at the same height. How much it has grown doesn't change with the
+    // size of the window.
+    let grown = Id::unique("growth of receive");
+    let before = ui.data(|data| data.get_temp::<f32>(grown)).unwrap_or_default();
     ui.horizontal_top(|ui| {
         let right = (width * 0.37).clamp(300.0, 420.0).floor();
-        side(ui, "send", vec2(width - right - space::L, before.max(height)), |ui| {
+        side(ui, "send", vec2(width - right - space::L, height + before), |ui| {
             drop_zone::send_side_ui(ui, view);
         });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
-        let now =
+        let drawn =
             side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, false, view));
+        let now = (drawn - height).max(0.0);
         if (now - before).abs() > 0.5 {
             ui.data_mut(|data| data.insert_temp(grown, now));
             ui.ctx().request_discard("the two sides are of different heights");
