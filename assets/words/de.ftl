@@ -3,8 +3,8 @@
 ## Größen, Zeiten, Anzahlen
 
 bytes = { $count ->
-    [one] { $count } Byte
-   *[other] { $count } Bytes
+    [one] { $shown } Byte
+   *[other] { $shown } Bytes
 }
 files = { $count ->
     [one] { $shown } Datei

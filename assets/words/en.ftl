@@ -4,8 +4,8 @@
 ## Sizes, times, counts
 
 bytes = { $count ->
-    [one] { $count } byte
-   *[other] { $count } bytes
+    [one] { $shown } byte
+   *[other] { $shown } bytes
 }
 files = { $count ->
     [one] { $shown } file

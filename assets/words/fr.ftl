@@ -3,8 +3,8 @@
 ## Tailles, durées, nombres
 
 bytes = { $count ->
-    [one] { $count } octet
-   *[other] { $count } octets
+    [one] { $shown } octet
+   *[other] { $shown } octets
 }
 files = { $count ->
     [one] { $shown } fichier

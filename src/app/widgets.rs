@@ -27,9 +27,11 @@ mod text;
 mod textures;
 
 pub(super) use boxes::{
-    card, dialog_frame, group, hairline, name_dialog, note, part, signed_note, slim_card, tinted,
+    card, dialog_frame, group, hairline, name_dialog, note, part, part_if_any, signed_note, slim_card, tinted,
 };
-pub(super) use button::{Button, Emphasis, focus_ring, fold, icon_button, link, named, tell_expanded};
+pub(super) use button::{
+    Button, Emphasis, bring_into_sight, focus_ring, fold, icon_button, link, named, tell_expanded,
+};
 pub(super) use charts::{bar, graph};
 pub(super) use face::{face, face_tile, paint_face};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
@@ -37,7 +39,7 @@ pub(super) use qr::qr;
 pub(super) use rows::{row, row_of_words};
 pub(super) use scrolling::{keep_arrows, scroll_by_keys};
 pub(super) use text::{
-    announce, block, fitting, heading, line, muted, one_line, paragraph, plain, prose, small,
+    announce, block, fitting, heading, line, muted, name_line, one_line, paragraph, plain, prose, small,
     small_paragraph, tip, title, title_with, title_with_face,
 };
 pub(super) use textures::{Textures, paint_awaited};

@@ -111,7 +111,7 @@ impl Words {
     pub(super) fn bytes(&self, count: u64) -> String {
         let units = &self.language.units;
         if count < 1024 {
-            return self.tell("bytes", &[("count", count.into())]);
+            return self.tell("bytes", &[("count", count.into()), ("shown", self.number(count).into())]);
         }
         let mut value = count as f64 / 1024.0;
         let mut unit = 0;

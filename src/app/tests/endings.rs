@@ -304,6 +304,8 @@ fn a_code_that_nobody_has_comes_back_to_be_corrected_too() {
     assert!(screen.shows(made_up::CODE), "the code stands on its card from the start");
     let error = TransferError::NobodyThere { relays: Vec::new(), looked_locally: true, looked_online: false };
     screen.feed(failed(id, error));
+    let dismiss = screen.say_named("dismiss-named", made_up::CODE);
+    assert!(screen.control(&dismiss).is_some(), "the card is still called by it: {:#?}", screen.texts());
     screen.click_key("correct-code");
     let code = screen.say("code");
     assert_eq!(screen.focused().map(|(_, name)| name), Some(code.clone()));

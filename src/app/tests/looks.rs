@@ -100,6 +100,19 @@ fn while_a_code_waits_the_drop_zone_is_a_strip_and_the_code_is_in_sight() {
 }
 
 #[test]
+fn the_list_opens_without_moving_what_stands_beside() {
+    let mut screen = Screen::new();
+    waiting(&mut screen, "notes.txt");
+    let options = screen.say("options");
+    let before = place(&screen, &options);
+    screen.click_key("show-list");
+    assert!(screen.control(&screen.say("hide-list")).is_some());
+    assert_eq!(place(&screen, &options), before);
+    let status = screen.painted(CODE).expect("the code is there");
+    assert!(before.top() - status.bottom() < 130.0, "a hole below the code: {status} {before}");
+}
+
+#[test]
 fn a_long_name_leaves_room_for_how_much_it_is() {
     let mut screen = Screen::new();
     waiting(&mut screen, &"x".repeat(200));

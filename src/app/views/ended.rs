@@ -84,6 +84,8 @@ fn relocation_ui(ui: &mut Ui, card: &Card, relocation: &Relocation, view: &mut V
         |ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 5.0;
+                // This puts the bar and its line in the middle of the row.
+                ui.add_space(5.0);
                 let fraction = (*total > 0).then(|| *done as f32 / *total as f32);
                 bar(ui, fraction, palette(ui).accent, &text);
                 small(ui, &text);
@@ -109,7 +111,7 @@ fn done_line_ui(ui: &mut Ui, card: &Card, report: &Report, view: &View<'_>) {
 /// Draws a transfer that is over in one row, which the user can unfold.
 pub(super) fn slim_end_ui(ui: &mut Ui, card: &Card, end: &CardEnd, view: &mut View<'_>) {
     let p = palette(ui);
-    let name = explain::name(view.words, card);
+    let name = code_or_name(card, explain::name(view.words, card));
     let badge = match end {
         CardEnd::Done(report) => done_badge(p, report),
         CardEnd::Failed(_) | CardEnd::CutOff => {
@@ -122,7 +124,7 @@ pub(super) fn slim_end_ui(ui: &mut Ui, card: &Card, end: &CardEnd, view: &mut Vi
         closes = dismiss_ui(ui, &name, view);
     };
     head_ui(ui, card, badge, right, |ui| {
-        title(ui, &code_or_name(card, name.clone()));
+        title(ui, &name);
         match end {
             CardEnd::Done(report) => done_line_ui(ui, card, report, view),
             CardEnd::Failed(error) => {
@@ -245,7 +247,7 @@ pub(super) fn failed_badge(p: &Palette, tone: Tone) -> (Icon, Color32) {
 /// the interrupted transfer that it has become, by its id.
 pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&str>, view: &mut View<'_>) {
     let p = palette(ui);
-    let name = explain::name(view.words, card);
+    let name = code_or_name(card, explain::name(view.words, card));
     let at = explain::standpoint(card);
     let error = match end {
         CardEnd::Failed(error) => Some(error),
@@ -265,8 +267,8 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
             Direction::Sent => "not-sent",
             Direction::Received => "not-received",
         };
-        // Once something was accepted, the code is used up.
-        let code = card.typed_words().filter(|_| card.accepted.is_none());
+        // Once something was accepted, the code is used up. As long as nothing else is known, it stands above.
+        let code = card.typed_words().filter(|_| card.accepted.is_none() && card.manifest.is_some());
         small(ui, &std::iter::once(view.say(status)).chain(code).collect::<Vec<_>>().join(" · "));
     });
     if closes {

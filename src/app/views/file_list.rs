@@ -8,7 +8,8 @@ use crate::{
         model::card::Card,
         theme::{CONTROL_RADIUS, palette, size, space},
         widgets::{
-            Icon, focus_ring, icon, keep_arrows, line, plain, row_of_words, scroll_by_keys, small, tinted,
+            Icon, focus_ring, icon, keep_arrows, line, name_line, plain, row_of_words, scroll_by_keys, small,
+            tinted,
         },
     },
     engine::FileState,
@@ -113,7 +114,7 @@ fn file_ui(ui: &mut Ui, entry: &Entry, state: FileState, view: &View<'_>) {
         let name = Shown(entry.path.name()).to_string();
         icon(ui, sign.unwrap_or_else(|| sign_of(&name)), 15.0, sign.map_or(p.muted, |_| ink));
         // The name has room before the folder that it is in.
-        line(ui, &name, plain(size::BODY), p.text);
+        name_line(ui, &name, plain(size::BODY), p.text);
         if let Some(folder) = entry.path.parent() {
             small(ui, &Shown(folder.as_str()).to_string());
         }

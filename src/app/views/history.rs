@@ -96,7 +96,9 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
     let what = Shown(&entry.what).to_string();
     let forget = view.words.tell("history-forget", &[("name", what.as_str().into())]);
     let (open, show) = (view.say("open"), view.say("show-in-folder"));
-    let target = entry.paths.first().or(entry.kept.as_ref()).or(entry.folder.as_ref());
+    // Before it has ended there is nothing to open.
+    let has_ended = entry.outcome != Outcome::Running;
+    let target = entry.paths.first().or(entry.kept.as_ref()).or(entry.folder.as_ref()).filter(|_| has_ended);
     let mut did = None;
     let right = |ui: &mut Ui| {
         if let Some(target) = target {

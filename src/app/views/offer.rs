@@ -21,8 +21,8 @@ use crate::{
         },
         theme::{self, Weight, palette, size},
         widgets::{
-            Button, Emphasis, Icon, announce, face, icon, link, muted, named, note, paragraph, part, plain,
-            small, tip,
+            Button, Emphasis, Icon, announce, bring_into_sight, face, icon, link, muted, named, note,
+            paragraph, part, plain, small, tip,
         },
         words::shown_path,
     },
@@ -229,7 +229,7 @@ fn take_keyboard(ui: &Ui, card: &Card, button: &Response, view: &mut View<'_>) {
     if card.folds.wants_focus {
         if ui.memory(|memory| memory.focused().is_none()) {
             button.request_focus();
-            button.scroll_to_me(None);
+            bring_into_sight(ui, button.rect);
         }
         view.act(Action::Focused(card.id));
     }

@@ -176,7 +176,7 @@ pub(in crate::app) fn person_ui(ctx: &Context, state: &mut State, view: &mut Vie
         if form::switch(ui, &mut is_blocked, &view.say("person-block")) {
             view.act(Action::Person(id, PersonAction::Block(is_blocked)));
         }
-        muted(ui, &view.say("person-block-means"));
+        form::switch_hint(ui, &view.say("person-block-means"));
         ui.add_space(space::S);
         let forget = view.say("person-forget");
         if Button::new(Emphasis::Secondary, &forget).icon(Icon::Trash2).ui(ui).clicked() {
@@ -262,7 +262,7 @@ fn trust_ui(ui: &mut Ui, person: &Person, view: &mut View<'_>) {
             }
         }
         None => {
-            muted(ui, &view.say("person-trust-means"));
+            form::switch_hint(ui, &view.say("person-trust-means"));
         }
     }
 }

@@ -210,10 +210,9 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         vertical_arrows: !offered.is_empty(),
         escape: !offered.is_empty(),
     };
-    let edge = if has_focus { Stroke::new(1.5, p.accent) } else { Stroke::new(1.0, p.edge) };
     let frame = Frame::new()
         .fill(p.sunken)
-        .stroke(edge)
+        .stroke(Stroke::new(1.0, p.edge))
         .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS))
         .inner_margin(Margin::symmetric(FIELD_INSET as i8, inset as i8));
     let name = view.say("code");
@@ -227,6 +226,11 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         .frame(frame)
         .show(ui);
     let response = output.response.response.clone();
+    if has_focus {
+        // Painted over the frame, which a thicker line would make larger.
+        let (edge, radius) = (Stroke::new(1.5, p.accent), CornerRadius::same(theme::CONTROL_RADIUS));
+        ui.painter().rect_stroke(response.rect, radius, edge, StrokeKind::Inside);
+    }
     let text = field.text.clone();
     response.widget_info(|| WidgetInfo {
         label: Some(name.clone()),

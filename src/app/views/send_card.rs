@@ -10,7 +10,7 @@ use eframe::egui::{
 
 use super::{
     View,
-    card_parts::{left_behind_ui, sign, standstill_ui},
+    card_parts::{left_behind_ui, sign, sign_of, standstill_ui},
     for_croc::{croc_code_ui, croc_notes_ui, croc_option_ui},
 };
 use crate::{
@@ -26,8 +26,8 @@ use crate::{
         theme::{self, palette, size, space},
         widgets::{
             self, Button, Emphasis, Icon, announce, face, fitting, form, icon, icon_button, line, link,
-            muted, note, one_line, part, plain, prose, row, row_of_words, signed_note, small,
-            small_paragraph, tip, title, title_with,
+            muted, name_line, note, one_line, part, part_if_any, plain, prose, row, row_of_words,
+            signed_note, small, small_paragraph, tell_expanded, tip, title, title_with,
         },
     },
     engine::{MAX_RECEIVERS, OnlineState, PathMode, Phase},
@@ -92,8 +92,8 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
     }
     if waits_under_code(card) {
-        part(ui, "reach", |ui| reach_ui(ui, card, state, view));
-        part(ui, "croc notes", |ui| croc_notes_ui(ui, card, view));
+        part_if_any(ui, "reach", |ui| reach_ui(ui, card, state, view));
+        part_if_any(ui, "croc notes", |ui| croc_notes_ui(ui, card, view));
     }
     if card.progress.phase == Phase::WaitingForPeer || card.is_text() || state.takes_additions(card) {
         part(ui, "more", |ui| more_ui(ui, card, state, view));
@@ -317,26 +317,27 @@ fn more_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         {
             view.act(Action::PickFilesFor(card.id));
         }
-        let key = match (card.is_text(), card.folds.list) {
-            (true, true) => "hide-text",
-            (true, false) => "show-text",
-            (false, true) => "hide-list",
-            (false, false) => "show-list",
-        };
+        let [show, hide] =
+            if card.is_text() { ["show-text", "hide-text"] } else { ["show-list", "hide-list"] }
+                .map(|key| view.say(key));
         let is_known = card.is_text() || card.progress.phase == Phase::WaitingForPeer;
-        if is_known && fold_ui(ui, &view.say(key), card.folds.list) {
+        if is_known && fold_ui(ui, [&show, &hide], card.folds.list) {
             view.act(Action::FoldList(card.id));
         }
-        if waits_under_code(card) && fold_ui(ui, &view.say("options"), card.folds.options) {
+        let options = view.say("options");
+        if waits_under_code(card) && fold_ui(ui, [&options, &options], card.folds.options) {
             view.act(Action::FoldOptions(card.id));
         }
     });
 }
 
-/// Draws a button that folds something out or in; returns whether it was clicked.
-fn fold_ui(ui: &mut Ui, text: &str, is_open: bool) -> bool {
-    let sign = if is_open { Icon::ChevronUp } else { Icon::ChevronDown };
-    Button::new(Emphasis::Quiet, text).icon(sign).ui(ui).clicked()
+/// Draws a button that folds something out or in, and has a text for each; returns whether it was clicked.
+fn fold_ui(ui: &mut Ui, [show, hide]: [&str; 2], is_open: bool) -> bool {
+    let (text, sign) = if is_open { (hide, Icon::ChevronUp) } else { (show, Icon::ChevronDown) };
+    let width = Button::width_of(ui, show).max(Button::width_of(ui, hide));
+    let button = Button::new(Emphasis::Quiet, text).icon(sign).at_least(width).ui(ui);
+    tell_expanded(&button, is_open);
+    button.clicked()
 }
 
 /// Draws where the code works, and what can be set for this send by itself.
@@ -498,12 +499,12 @@ fn size_ui(ui: &mut Ui, entry: &Entry, view: &View<'_>) {
 fn entry_ui(ui: &mut Ui, entry: &Entry) {
     let sign = match &entry.kind {
         EntryKind::Folder { .. } => Icon::Folder,
-        EntryKind::File { .. } => Icon::File,
+        EntryKind::File { .. } => sign_of(entry.path.name()),
         EntryKind::Link { .. } => Icon::Link2,
     };
     icon(ui, sign, 15.0, palette(ui).muted);
     let ink = palette(ui).text;
-    line(ui, &Shown(entry.path.as_str()).to_string(), plain(size::BODY), ink);
+    name_line(ui, &Shown(entry.path.as_str()).to_string(), plain(size::BODY), ink);
 }
 
 /// Draws the text that is being sent.

@@ -126,7 +126,10 @@ fn box_ui<P: Copy + PartialEq>(
             ui.horizontal(said);
             ui.horizontal_wrapped(options);
         }
-        if let Some((.., means)) = taken.policies.iter().find(|(policy, ..)| *policy == taken.for_all) {
+        // Of a single one that gets a new name, that name stands below, and an example would only confuse.
+        let shows_itself = taken.entries.len() == 1 && taken.for_all == taken.policies[0].0;
+        let meaning = taken.policies.iter().find(|(policy, ..)| *policy == taken.for_all);
+        if let Some((.., means)) = meaning.filter(|_| !shows_itself) {
             small(ui, &view.say(means));
         }
         let area =

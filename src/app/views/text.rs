@@ -33,7 +33,8 @@ pub(in crate::app) fn text_ui(ctx: &Context, state: &mut State, view: &mut View<
         let send = to("person-send-named", "text-send");
         name_dialog(ui, &name);
         heading(ui, &name);
-        ScrollArea::vertical().max_height(size.y).min_scrolled_height(size.y).show(ui, |ui| {
+        let area = ScrollArea::vertical().max_height(size.y).min_scrolled_height(size.y);
+        let drawn = area.show(ui, |ui| {
             let edit = TextEdit::multiline(&mut state.draft)
                 .id(Id::unique("text to send"))
                 .hint_text(RichText::new(&hint).color(palette(ui).muted))
@@ -48,11 +49,13 @@ pub(in crate::app) fn text_ui(ctx: &Context, state: &mut State, view: &mut View<
                 label: Some(name.clone()),
                 ..WidgetInfo::text_edit(true, &value, &value, &hint)
             });
-            focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
             if ui.memory(|memory| memory.focused().is_none()) {
                 edit.request_focus();
             }
+            edit
         });
+        // Around what is in sight: within the area it would be cut off.
+        focus_ring(ui, &drawn.inner, drawn.inner.rect.intersect(drawn.inner_rect), CONTROL_RADIUS);
         let is_long = state.draft.len() as u64 > MAX_TEXT_BYTES;
         if is_long {
             let limit = view.words.bytes(MAX_TEXT_BYTES);

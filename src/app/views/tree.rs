@@ -24,7 +24,7 @@ use crate::{
         widgets::{
             Icon, focus_ring,
             form::{self, Mark},
-            line, link, muted, paint_awaited, paint_icon, part, plain, row, small,
+            line, link, muted, name_line, paint_awaited, paint_icon, part, plain, row, small,
         },
     },
     protocol::thumbnail::MAX_THUMBNAILS,
@@ -330,7 +330,7 @@ fn node_ui(
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let is_coming = tick != Tick::Off && !tree.is_skipped(number);
-                line(ui, &name, plain(size::BODY), if is_coming { p.text } else { p.muted });
+                name_line(ui, &name, plain(size::BODY), if is_coming { p.text } else { p.muted });
             });
         },
     );

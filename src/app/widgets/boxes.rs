@@ -21,6 +21,15 @@ pub(in crate::app) fn part<R>(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce
     ui.scope_builder(UiBuilder::new().scope_id(id), add).inner
 }
 
+/// Draws a [`part`] below others that may turn out to be empty, which then takes no room.
+pub(in crate::app) fn part_if_any(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce(&mut Ui)) {
+    let id = ui.scope_id().with(salt);
+    let drawn = ui.scope_builder(UiBuilder::new().scope_id(id), add).response.rect;
+    if drawn.height() < 1.0 {
+        ui.add_space(-ui.spacing().item_spacing.y);
+    }
+}
+
 /// Draws a [`part`] that screen readers know as a group of this name.
 pub(in crate::app) fn group<R>(
     ui: &mut Ui,

@@ -210,11 +210,16 @@ pub(in crate::app) fn named(button: Response, name: &str) -> Response {
     button
 }
 
+/// Scrolls until a control is in sight, and clear of the edge where what is cut off fades.
+pub(in crate::app) fn bring_into_sight(ui: &Ui, rect: Rect) {
+    ui.scroll_to_rect(rect.expand2(vec2(0.0, ui.spacing().scroll.fade.size)), None);
+}
+
 /// Draws a ring around the control if it has the keyboard, and brings it into sight if it has just got it.
 pub(in crate::app) fn focus_ring(ui: &Ui, response: &Response, rect: Rect, radius: u8) {
     if response.has_focus() {
         if response.gained_focus() {
-            response.scroll_to_me(None);
+            bring_into_sight(ui, rect);
         }
         let stroke = Stroke::new(2.0, palette(ui).accent);
         let radius = CornerRadius::same(radius + 2);

@@ -5,7 +5,7 @@ use eframe::egui::{
     Role, Sense, Slider, Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
 };
 
-use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
+use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part, small_paragraph};
 use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
 
 /// The frame around the text of a field.
@@ -43,25 +43,37 @@ pub(in crate::app) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
     }
 }
 
+/// Width of the box before the label of a tick box, in points.
+const SWITCH_BOX: f32 = 20.0;
+
 /// Draws a tick box with its label; returns whether it was flipped.
 pub(in crate::app) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
-    const BOX: f32 = 20.0;
     let font = theme::font(Weight::Regular, size::BODY);
-    let room = (ui.available_width() - BOX - space::S).max(24.0);
+    let room = (ui.available_width() - SWITCH_BOX - space::S).max(24.0);
     let galley = ui.painter().layout(label.to_owned(), font, palette(ui).text, room);
-    let wanted = vec2(BOX + space::S + galley.size().x, galley.size().y.max(24.0));
+    let wanted = vec2(SWITCH_BOX + space::S + galley.size().x, galley.size().y.max(24.0));
     let (rect, mut response) = part(ui, label, |ui| ui.allocate_exact_size(wanted, Sense::click()));
     if response.clicked() {
         *is_on = !*is_on;
         response.mark_changed();
     }
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, *is_on, label));
-    let area = Rect::from_min_size(rect.min, vec2(BOX, rect.height()));
+    let area = Rect::from_min_size(rect.min, vec2(SWITCH_BOX, rect.height()));
     tick_box(ui, area, if *is_on { Mark::On } else { Mark::Off }, response.hovered());
     let at = pos2(area.right() + space::S, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, palette(ui).text);
     focus_ring(ui, &response, rect, 4);
     response.changed()
+}
+
+/// Draws what a tick box means, below it and where its label begins.
+pub(in crate::app) fn switch_hint(ui: &mut Ui, text: &str) {
+    // This puts it nearer to its own control than to the next one.
+    ui.add_space(-ui.spacing().item_spacing.y / 2.0);
+    ui.horizontal_top(|ui| {
+        ui.add_space(SWITCH_BOX + space::S);
+        ui.vertical(|ui| small_paragraph(ui, text));
+    });
 }
 
 /// Draws one of several choices that stand beside each other; returns whether it was clicked.
@@ -102,7 +114,14 @@ pub(in crate::app) fn list(
     });
     let response = combo.show_ui(ui, add).response;
     close_by_keyboard(ui, &response);
-    response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
+    response.widget_info(|| WidgetInfo {
+        current_text_value: Some(chosen.to_owned()),
+        ..WidgetInfo::labeled(Role::ComboBox, true, name)
+    });
+    if cfg!(target_os = "linux") {
+        // AT-SPI has no text for what a list shows while it is closed.
+        response.ctx.accesskit_node_builder(response.id, |node| node.set_description(chosen));
+    }
     focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
 }
 

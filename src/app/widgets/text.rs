@@ -46,6 +46,33 @@ pub(in crate::app) fn line(ui: &mut Ui, text: &str, font: FontId, ink: Color32) 
     if is_cut { tip(response, text) } else { response }
 }
 
+/// Draws the name of a file on one line. Where there is no room it is cut off in its middle, so that the extension, which says what kind
+/// of file it is, stays in sight.
+pub(in crate::app) fn name_line(ui: &mut Ui, name: &str, font: FontId, ink: Color32) -> Response {
+    /// The most characters of an extension; what is longer is none.
+    const LONGEST: usize = 8;
+    /// How many characters are kept before the extension.
+    const BEFORE: usize = 4;
+    let width = ui.available_width();
+    let (_, is_cut) = one_line(ui, name, font.clone(), ink, width);
+    let extension = name.rsplit_once('.').map_or(0, |(_, end)| end.chars().count() + 1);
+    if !is_cut || extension == 0 || extension > LONGEST || bidi::is_needed(name) {
+        return line(ui, name, font, ink);
+    }
+    let chars: Vec<char> = name.chars().collect();
+    let end: String = chars[chars.len().saturating_sub(extension + BEFORE)..].iter().collect();
+    let cut = |kept: usize| {
+        let shown: String = chars.iter().take(kept).copied().chain(['…']).chain(end.chars()).collect();
+        ui.painter().layout_no_wrap(shown, font.clone(), ink)
+    };
+    let kept = most(chars.len(), |kept| cut(kept).size().x <= width);
+    let galley = cut(kept);
+    if galley.size().x > width {
+        return line(ui, name, font, ink);
+    }
+    tip(told(ui, Label::new(galley), name), name)
+}
+
 /// Draws a text that may hold names of any script, which wraps.
 pub(in crate::app) fn paragraph(ui: &mut Ui, text: &str, font: FontId, ink: Color32) -> Response {
     if !bidi::is_needed(text) {
@@ -200,7 +227,7 @@ pub(in crate::app) fn plain(size: f32) -> FontId {
 /// Draws the name of a card.
 pub(in crate::app) fn title(ui: &mut Ui, text: &str) -> Response {
     let ink = palette(ui).text;
-    line(ui, text, theme::font(Weight::SemiBold, size::TITLE), ink)
+    name_line(ui, text, theme::font(Weight::SemiBold, size::TITLE), ink)
 }
 
 /// Draws the name of a card with secondary words after it, which keep their room if the name is long.
@@ -272,7 +299,7 @@ pub(in crate::app) fn fitting(
 
 #[cfg(test)]
 mod tests {
-    use eframe::egui::{Context, MissingGlyphPolicy, RawInput};
+    use eframe::egui::{Context, MissingGlyphPolicy, RawInput, Shape};
 
     use super::*;
 
@@ -323,6 +350,30 @@ mod tests {
                     assert!(galley.size().x <= 64.0, "{lines:?}");
                 }
             }
+        });
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_extension_in_sight() {
+        frame(|ui| {
+            let name = "a holiday that goes on and on and on.jpg.exe";
+            ui.set_max_width(160.0);
+            let response = name_line(ui, name, plain(14.0), Color32::WHITE);
+            assert!(response.rect.width() <= 161.0, "{}", response.rect);
+            let shapes = ui.ctx().graphics(|graphics| {
+                let layer = graphics.get(ui.layer_id());
+                layer.map(|list| list.all_entries().map(|entry| entry.shape.clone()).collect::<Vec<_>>())
+            });
+            let painted = shapes.unwrap_or_default().into_iter().find_map(|shape| match shape {
+                Shape::Text(text) => Some(text.galley.text().to_owned()),
+                _ => None,
+            });
+            let painted = painted.expect("the name is painted");
+            assert!(
+                painted.starts_with("a holi") && painted.ends_with("….jpg.exe".trim_start_matches('…')),
+                "{painted}"
+            );
+            assert!(painted.contains('…'), "{painted}");
         });
     }
 

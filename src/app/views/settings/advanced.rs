@@ -54,7 +54,7 @@ pub(super) fn advanced_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     }
     if settings.path_mode == PathMode::Automatic {
         has_changed |= form::switch(ui, &mut settings.map_port, &view.say("set-map-port"));
-        hint_ui(ui, &view.say("set-map-port-hint"));
+        form::switch_hint(ui, &view.say("set-map-port-hint"));
     }
     if cfg!(target_os = "linux") {
         let systems = [

@@ -7,7 +7,7 @@ use crate::app::{
     model::state::State,
     theme::{self, Weight, size},
     views::View,
-    widgets::{Button, Emphasis, Icon, form, icon_button, muted, part, row, small_paragraph},
+    widgets::{Button, Emphasis, Icon, form, icon_button, muted, part, row},
 };
 
 /// Draws the page.
@@ -15,9 +15,9 @@ pub(super) fn croc_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     muted(ui, &view.say("set-croc-hint"));
     let croc = &mut state.settings.croc;
     let mut has_changed = form::switch(ui, &mut croc.sends, &view.say("set-croc-sends"));
-    small_paragraph(ui, &view.say("set-croc-sends-hint"));
+    form::switch_hint(ui, &view.say("set-croc-sends-hint"));
     has_changed |= form::switch(ui, &mut croc.version_10, &view.say("set-croc-10"));
-    small_paragraph(ui, &view.say("set-croc-10-hint"));
+    form::switch_hint(ui, &view.say("set-croc-10-hint"));
     public_ui(ui, &view.say("set-croc-public"), croc.relays.is_empty(), view);
     let mut removed = None;
     for index in 0..state.form.croc.len() {
