@@ -946,8 +946,8 @@ expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version ken
 expected-person = „{ $key }“ ist keine Person mit eigenem Namen und Schlüssel
 unsaved-no-folder = Nichts kann gesichert werden: Dieses Konto hat keinen Ordner für das, was Caiman aufhebt. Nennen Sie einen mit CAIMAN_CONFIG_DIR und CAIMAN_DATA_DIR.
 unsaved-disk = { $path } kann nicht gesichert werden: { $cause } Was vorher da war, ist unverändert.
-interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Unten, unter „Unfertig“, lässt es sich fortsetzen.
-interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
+interrupted-receive = Caiman wurde beim Empfangen von { $name } nach { $folder } geschlossen. Unten, unter „Unfertig“, lässt es sich fortsetzen.
+interrupted-send = Caiman wurde beim Senden von { $name } geschlossen. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
 
 ## Ein Fenster, das nicht aufgeht
 

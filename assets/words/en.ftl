@@ -944,8 +944,8 @@ expected-transfer = “{ $key }” is not a transfer that this version knows
 expected-person = “{ $key }” is not a person with a name and a key of its own
 unsaved-no-folder = Nothing can be saved: this account has no folder for Caiman's files. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
 unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
-interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. It can be resumed below, under “Unfinished”.
-interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing is transferred.
+interrupted-receive = Caiman was closed while it was receiving { $name } into { $folder }. It can be resumed below, under “Unfinished”.
+interrupted-send = Caiman was closed while it was sending { $name }. Your files are as they were. Send it again: only what is missing is transferred.
 
 ## Why the window doesn't open
 
