@@ -14,7 +14,7 @@ use crate::{
             state::State,
         },
         theme::{Weight, font, palette, size, space},
-        widgets::{self, Button, Emphasis, form, heading, link, muted, part, row, small},
+        widgets::{self, Button, Emphasis, announce, form, heading, link, muted, part, row, small},
     },
     engine::Internet,
 };
@@ -42,7 +42,8 @@ pub(super) fn first_steps_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>
         );
         let question = ["first-name", "first-folder", "first-reach"][step];
         let question = RichText::new(view.say(question)).font(font(Weight::Medium, size::BODY));
-        ui.add(Label::new(question.color(palette(ui).text)).wrap());
+        // The keyboard stays on the button that leads here, so screen readers would not come across it.
+        announce(&ui.add(Label::new(question.color(palette(ui).text)).wrap()));
         part(ui, ("step", step), |ui| {
             ui.spacing_mut().item_spacing.y = space::S;
             match step {
