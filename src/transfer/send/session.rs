@@ -148,7 +148,7 @@ impl<'a> Sending<'a> {
             self.pause.mark_changed();
         }
         let mut comparison: Option<Comparison> = None;
-        self.keep_lanes(pool).await?;
+        self.keep_lanes(pool)?;
         loop {
             tokio::select! {
                 message = self.control.next() => match self.hear(pool, message?).await? {
@@ -178,7 +178,7 @@ impl<'a> Sending<'a> {
                     self.shown_files.show(self.outgoing.manifest(), || settled.clone(), &self.withdrawn);
                 }
             }
-            self.keep_lanes(pool).await?;
+            self.keep_lanes(pool)?;
             self.tell_news().await?;
         }
     }
@@ -195,7 +195,7 @@ impl<'a> Sending<'a> {
 
     /// Keeps lanes open on the current connection: opens all of them on a new one, once the old ones have ended on both
     /// sides, and opens single ones again that were lost.
-    async fn keep_lanes(&mut self, pool: &mut SendLanePool) -> Result<(), TransferError> {
+    fn keep_lanes(&mut self, pool: &mut SendLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
         if pool.is_at_home() && pool.link() != link {
             pool.leave();
