@@ -206,8 +206,8 @@ fn missing(plan: &Plan, held: &BlockSet, entry: u32, size: u64) -> Vec<Range<u64
     ranges
 }
 
-/// Ranges of blocks, and whether they could be written to the journal.
-type Written = (Vec<(u64, u64)>, Result<(), TransferError>);
+/// Ranges of blocks, how many bytes and files are here with them, and whether the ranges could be written to the journal.
+type Written = (Vec<(u64, u64)>, (u64, u64), Result<(), TransferError>);
 
 /// Keeps the journal and the progress while something else goes on.
 pub(super) struct Keeper<'a> {
@@ -308,7 +308,7 @@ impl<'a> Keeper<'a> {
         if let Some(hashing) = self.hashing.take() {
             hashing.await?;
         }
-        self.show();
+        self.show((self.bytes, self.files.complete()));
         Ok(())
     }
 
@@ -349,27 +349,29 @@ impl<'a> Keeper<'a> {
         }
         self.unreported.sort_unstable();
         let ranges = to_ranges(std::mem::take(&mut self.unreported));
-        let Destination::Folder(_, staging) = &self.accepted.destination else { return self.show() };
+        let sums = (self.bytes, self.files.complete());
+        let Destination::Folder(_, staging) = &self.accepted.destination else { return self.show(sums) };
         let staging = Arc::clone(staging);
         self.writing = Some(spawn_blocking(move || {
             let written = staging.note_stored(&ranges);
-            (ranges, written)
+            (ranges, sums, written)
         }));
     }
 
     /// Takes in the result of a write to the journal. Blocks for which the disk had no room are kept for the next time.
-    fn note_written(&mut self, (ranges, written): Written) -> Result<(), TransferError> {
+    fn note_written(&mut self, (ranges, sums, written): Written) -> Result<(), TransferError> {
         if written.as_ref().is_err_and(TransferError::is_disk_full) {
             self.unreported.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
             return Ok(());
         }
         written?;
-        self.show();
+        self.show(sums);
         Ok(())
     }
 
-    fn show(&self) {
-        let (bytes, files) = (self.bytes, self.files.complete());
+    /// Shows how many bytes and files are here. Nothing counts that isn't in the journal yet, so that a transfer which is stopped now
+    /// can go on with all that was shown.
+    fn show(&self, (bytes, files): (u64, u64)) {
         let file = current(&self.accepted.plan, &lock(&self.held));
         self.context.update(|progress| {
             (progress.bytes, progress.files, progress.file) = (bytes, files, file);
