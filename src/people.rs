@@ -247,11 +247,11 @@ impl People {
     /// Notes that an offer of a person was accepted whole, to go into this folder. One that asked nothing of the user need not be
     /// noted, but may be.
     pub fn note_accepted(&mut self, id: PairId, digest: &[u8; 32], folder: &Path) {
-        let offer = digits(digest);
         if let Some(person) = self.of_mut(id) {
-            person.accepted.retain(|accepted| accepted.offer != *offer);
+            person.drop_accepted(digest);
             if folder.to_str().is_some() && folder.is_absolute() {
-                person.accepted.push(AcceptedOffer { offer: offer.to_string(), folder: folder.to_owned() });
+                let offer = digits(digest).to_string();
+                person.accepted.push(AcceptedOffer { offer, folder: folder.to_owned() });
                 let too_many = person.accepted.len().saturating_sub(MAX_ACCEPTED);
                 person.accepted.drain(..too_many);
             }
@@ -263,9 +263,15 @@ impl People {
         if let Some(person) = self.of_mut(id) {
             person.last_day = Some(day);
             if let Some(digest) = digest {
-                let offer = digits(digest);
-                person.accepted.retain(|accepted| accepted.offer != *offer);
+                person.drop_accepted(digest);
             }
+        }
+    }
+
+    /// Notes that the user has deleted what had arrived of an offer, so that whoever made it is asked about as any other.
+    pub fn note_discarded(&mut self, digest: &[u8; 32]) {
+        for person in &mut self.list {
+            person.drop_accepted(digest);
         }
     }
 
@@ -405,6 +411,11 @@ impl Person {
         let offer = digits(digest);
         let accepted = self.accepted.iter().find(|accepted| accepted.offer == *offer)?;
         Some(&accepted.folder)
+    }
+
+    fn drop_accepted(&mut self, digest: &[u8; 32]) {
+        let offer = digits(digest);
+        self.accepted.retain(|accepted| accepted.offer != *offer);
     }
 
     /// What the sends to this person were started with that have not ended, the oldest first.

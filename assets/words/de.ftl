@@ -222,6 +222,7 @@ copied = Kopiert
 
 unfinished = Unfertig
 unfinished-hint = Bitten Sie den Sender, noch einmal zu senden. Es kommt nur, was fehlt.
+unfinished-goes-on = Geht von selbst weiter, sobald { $who } wieder da ist
 held-of = { $held } von { $total } hier
 resume = Fortsetzen
 resume-means = Bitten Sie darum, es noch einmal zu senden; geben Sie hier den neuen Code ein. Was angekommen ist, bleibt und wird nicht zweimal gesendet.
@@ -600,7 +601,6 @@ show-more = Alles zeigen
 show-less = Weniger zeigen
 not-sent = Nicht gesendet
 not-received = Nicht empfangen
-stopped = Beendet
 try-again = Noch einmal versuchen
 correct-code = Code berichtigen
 send-again = Noch einmal senden
@@ -946,7 +946,7 @@ expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version ken
 expected-person = „{ $key }“ ist keine Person mit eigenem Namen und Schlüssel
 unsaved-no-folder = Nichts kann gesichert werden: Dieses Konto hat keinen Ordner für das, was Caiman aufhebt. Nennen Sie einen mit CAIMAN_CONFIG_DIR und CAIMAN_DATA_DIR.
 unsaved-disk = { $path } kann nicht gesichert werden: { $cause } Was vorher da war, ist unverändert.
-interrupted-receive = Caiman wurde beim Empfangen von { $name } nach { $folder } geschlossen. Unten, unter „Unfertig“, lässt es sich fortsetzen.
+interrupted-receive = Caiman wurde beim Empfangen von { $name } nach { $folder } geschlossen. Was angekommen ist, ist noch da; wie es weitergeht, steht unten, unter „Unfertig“.
 interrupted-send = Caiman wurde beim Senden von { $name } geschlossen. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
 
 ## Ein Fenster, das nicht aufgeht

@@ -223,6 +223,7 @@ copied = Copied
 
 unfinished = Unfinished
 unfinished-hint = Ask the sender to send again. Only the missing part is transferred.
+unfinished-goes-on = Goes on by itself as soon as { $who } is back
 held-of = { $held } of { $total } here
 resume = Resume
 resume-means = Ask the sender to send it again, and type the new code here. What has arrived is kept and not sent twice.
@@ -598,7 +599,6 @@ show-more = Show all
 show-less = Show less
 not-sent = Not sent
 not-received = Not received
-stopped = Stopped
 try-again = Try again
 correct-code = Correct the code
 send-again = Send again
@@ -944,7 +944,7 @@ expected-transfer = “{ $key }” is not a transfer that this version knows
 expected-person = “{ $key }” is not a person with a name and a key of its own
 unsaved-no-folder = Nothing can be saved: this account has no folder for Caiman's files. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
 unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
-interrupted-receive = Caiman was closed while it was receiving { $name } into { $folder }. It can be resumed below, under “Unfinished”.
+interrupted-receive = Caiman was closed while it was receiving { $name } into { $folder }. What has arrived is kept; how it goes on stands below, under “Unfinished”.
 interrupted-send = Caiman was closed while it was sending { $name }. Your files are as they were. Send it again: only what is missing is transferred.
 
 ## Why the window doesn't open

@@ -228,6 +228,7 @@ copied = Copié
 
 unfinished = Inachevés
 unfinished-hint = Demandez un nouvel envoi à l’expéditeur. Seul ce qui manque est transféré.
+unfinished-goes-on = La suite vient d’elle-même dès que { $who } est de retour
 held-of = { $held } sur { $total } ici
 resume = Reprendre
 resume-means = Demandez un nouvel envoi à l’expéditeur, et tapez ici le nouveau code. Ce qui est arrivé est conservé et n’est pas envoyé deux fois.
@@ -608,7 +609,6 @@ show-more = Tout afficher
 show-less = Afficher moins
 not-sent = Non envoyé
 not-received = Non reçu
-stopped = Arrêté
 try-again = Réessayer
 correct-code = Corriger le code
 send-again = Envoyer à nouveau
@@ -954,7 +954,7 @@ expected-transfer = « { $key } » n’est pas un transfert que cette version 
 expected-person = « { $key } » n’est pas une personne avec un nom et une clé à elle
 unsaved-no-folder = Rien ne peut être enregistré : ce compte n’a pas de dossier pour les fichiers de Caiman. Indiquez-en un avec CAIMAN_CONFIG_DIR et CAIMAN_DATA_DIR.
 unsaved-disk = { $path } ne peut pas être enregistré : { $cause } Ce qui s’y trouvait avant n’a pas changé.
-interrupted-receive = Caiman a été fermé pendant la réception de « { $name } » dans { $folder }. Elle peut être reprise plus bas, sous « Inachevés ».
+interrupted-receive = Caiman a été fermé pendant la réception de « { $name } » dans { $folder }. Ce qui est arrivé est gardé ; la suite est indiquée plus bas, sous « Inachevés ».
 interrupted-send = Caiman a été fermé pendant l’envoi de « { $name } ». Vos fichiers sont intacts. Envoyez à nouveau : seul ce qui manque est transféré.
 
 ## Pourquoi la fenêtre ne s’ouvre pas

@@ -247,7 +247,7 @@ impl PersonLink {
 
     /// Takes note of an offer. If it is one that was accepted before and interrupted, returns the folder into which it goes.
     pub(super) fn accepted_before(&mut self, offer: &Offer) -> Option<PathBuf> {
-        let digest = self.offer.insert(offer.digest());
+        let digest = self.offer.insert(offer.manifest.digest());
         let (people, _) = People::look(&Store::of_history());
         people.of(self.person)?.accepted_before(digest).map(Path::to_owned)
     }

@@ -34,7 +34,7 @@ use crate::{
 
 /// How long a lost person is looked for within a session before it is called again: a person whose program was started again can't
 /// come back to the session, but hears a call.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The first pause before a person that can't be found is called again.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest such pause, to which the pauses grow. The user waits that much longer after the person has come back.

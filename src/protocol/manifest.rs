@@ -8,7 +8,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::path::{LinkTarget, PathError, RelPath};
+use super::{
+    frame,
+    path::{LinkTarget, PathError, RelPath},
+};
 
 /// Most entries in one offer. With [`MAX_NAMES_BYTES`], it bounds what an offer costs in memory.
 pub const MAX_ENTRIES: u64 = 1_000_000;
@@ -291,6 +294,15 @@ impl Manifest {
     /// How many regular files there are.
     pub fn files(&self) -> u64 {
         self.files
+    }
+
+    /// BLAKE3 of the entries, by which the same offer is recognised when it comes again.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = blake3::Hasher::new();
+        for entry in &self.entries {
+            digest.update(&frame::to_bytes(&entry.to_raw()));
+        }
+        *digest.finalize().as_bytes()
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
         placement::{self, OnConflict, OnMerge, Target},
     },
 };
-use crate::protocol::{frame, manifest::Manifest};
+use crate::protocol::manifest::Manifest;
 
 /// An offer, compared with the folder in which it would be stored.
 #[derive(Debug)]
@@ -67,15 +67,6 @@ impl Offer {
             here: AlreadyHere::default(),
             unusable: None,
         }
-    }
-
-    /// BLAKE3 of what is offered, by which the same offer is recognised when it comes again.
-    pub fn digest(&self) -> [u8; 32] {
-        let mut digest = blake3::Hasher::new();
-        for entry in self.manifest.entries() {
-            digest.update(&frame::to_bytes(&entry.to_raw()));
-        }
-        *digest.finalize().as_bytes()
     }
 
     /// The targets of the entries whose names are taken if folders are merged like this, without those in `here`, which may be

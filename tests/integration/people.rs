@@ -184,7 +184,7 @@ async fn what_a_person_lost_in_the_middle_goes_on_after_its_restart() {
     let mut sending = world.sender.send(order);
     let called = world.receiver.called().await;
     let mut receiving = answer(&world, &world.receiver, &called);
-    let digest = receiving.offer().await.digest();
+    let digest = receiving.offer().await.manifest.digest();
     world.receiver.accept(&receiving, Choices::default());
     receiving.moving().await;
     world.receiver.stop(&receiving);
@@ -197,7 +197,7 @@ async fn what_a_person_lost_in_the_middle_goes_on_after_its_restart() {
     assert_eq!(called.person, ours.id());
     let mut receiving = answer(&world, &again, &called);
     let offer = receiving.offer().await;
-    assert_eq!(offer.digest(), digest, "the same offer is recognised");
+    assert_eq!(offer.manifest.digest(), digest, "the same offer is recognised");
     assert!(offer.resumable > 0, "nothing of it is here");
     again.accept(&receiving, Choices::default());
     let (held, total) = (offer.resumable, (CRAWL_BLOCKS * BLOCK) as u64);

@@ -101,6 +101,11 @@ impl PeopleList {
         person.accepted_before(digest).or(person.trusted_folder.as_deref())
     }
 
+    /// The person whose offer with this digest was interrupted and goes on by itself.
+    pub(in crate::app) fn whose(&self, digest: &[u8; 32]) -> Option<&Person> {
+        self.kept.welcome().find(|person| person.accepted_before(digest).is_some())
+    }
+
     /// Notes where a person can be reached.
     pub(in crate::app) fn note(&mut self, id: PairId, presence: Presence) {
         if self.of(id).is_some() {

@@ -47,7 +47,7 @@ impl Window {
     }
 
     /// Notes something about a person.
-    fn note_of_people(&self, note: impl FnOnce(&mut People) + Send + 'static) {
+    pub(in crate::app) fn note_of_people(&self, note: impl FnOnce(&mut People) + Send + 'static) {
         self.change_people(|people| {
             note(people);
             Ok(())

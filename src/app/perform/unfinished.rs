@@ -48,6 +48,10 @@ impl Window {
     pub(in crate::app) fn discard(&mut self, ctx: &Context, name: String) {
         let id = self.state.unfinished.asked().map(|unfinished| unfinished.id.clone());
         if let Some(discarded) = id.and_then(|id| self.state.unfinished.take(&id)) {
+            // Else the person's next call would bring it back unasked.
+            if self.state.people.whose(&discarded.offer).is_some() {
+                self.note_of_people(move |people| people.note_discarded(&discarded.offer));
+            }
             self.desk.ask(Job::Discard { id: discarded.id, name });
         }
         self.perform(ctx, Action::Show(None));

@@ -462,7 +462,7 @@ fn an_own_cancel_is_no_error() {
     let mut screen = Screen::new();
     let id = screen.moving(Direction::Sent);
     screen.feed(failed(id, TransferError::Cancelled));
-    assert!(screen.shows(&screen.say("stopped")) && !screen.shows(&screen.say("not-sent")));
+    assert!(screen.shows(&screen.say("err-cancelled")) && !screen.shows(&screen.say("not-sent")));
 }
 
 #[test]

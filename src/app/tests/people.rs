@@ -194,7 +194,7 @@ fn made_up_pair() -> KnownPair {
 }
 
 /// A window that knows a person of this name, with nobody at the other end.
-fn knows(name: &'static str) -> (Screen, PairId) {
+pub(super) fn knows(name: &'static str) -> (Screen, PairId) {
     let mut screen = Screen::new();
     let pair = made_up_pair();
     let id = screen.made_up(Direction::Sent);

@@ -137,7 +137,7 @@ fn a_send_for_several_that_is_stopped_stays_with_what_became_of_each() {
     assert!(screen.shows(&receiver(&screen, 1)), "its row stays");
     screen.feed(failed(of, TransferError::Cancelled));
     assert!(
-        screen.shows(&screen.say("stopped")) && screen.shows(&receiver(&screen, 1)),
+        screen.shows(&screen.say("err-cancelled")) && screen.shows(&receiver(&screen, 1)),
         "{:#?}",
         screen.texts()
     );

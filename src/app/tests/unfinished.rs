@@ -11,6 +11,7 @@ use eframe::egui::Key;
 use super::{
     Screen,
     made_up::{self, failed, manifest},
+    people::{BEN, knows},
     screen::name_of,
 };
 use crate::{
@@ -147,6 +148,29 @@ fn discard_asks_first_and_the_keyboard_answers() {
     screen.until("the space", |_| (!kept.exists()).then_some(()));
     let screen = screen.reopened();
     assert!(!screen.shows(&screen.say("unfinished")));
+}
+
+#[test]
+fn that_of_a_person_goes_on_by_itself_unless_it_is_discarded() {
+    let (mut screen, person) = knows(BEN);
+    let film = [("film.mov", 4 * BLOCK)];
+    leave(&screen, &screen.inbox(), 1, &film);
+    let (digest, inbox) = (manifest(&film).digest(), screen.inbox());
+    screen.window().note_of_people(move |people| people.note_accepted(person, &digest, &inbox));
+    let mut screen = screen.reopened();
+    screen.until_shown("film.mov");
+    let goes_on = screen.words().tell("unfinished-goes-on", &[("who", BEN.into())]);
+    screen.until("the person", |screen| {
+        screen.texts().iter().any(|text| text.starts_with(&goes_on)).then_some(())
+    });
+    assert!(screen.control(&screen.say_named("resume-named", "film.mov")).is_none(), "no code is needed");
+    assert!(!screen.shows(&screen.say("unfinished-hint")), "{:#?}", screen.texts());
+    let discard = screen.say_named("discard-named", "film.mov");
+    screen.click(&discard);
+    screen.click_key("discard");
+    screen.until("the note", |screen| {
+        screen.window().state.people.goes_unasked(person, &digest).is_none().then_some(())
+    });
 }
 
 #[test]

@@ -260,40 +260,51 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
     let tone = explain::tone_of_end(end, at);
     let mut closes = false;
     let right = |ui: &mut Ui| closes = dismiss_ui(ui, &name, view);
+    let is_quiet = tone == Tone::Quiet;
     head_ui(ui, card, failed_badge(p, tone), right, |ui| {
         title_ui(ui, &name, card, view);
         let status = match card.direction {
-            _ if tone == Tone::Quiet => "stopped",
-            Direction::Sent => "not-sent",
-            Direction::Received => "not-received",
+            _ if is_quiet => words.happened.clone(),
+            Direction::Sent => view.say("not-sent"),
+            Direction::Received => view.say("not-received"),
         };
         // Once something was accepted, the code is used up. As long as nothing else is known, it stands above.
         let code = card.typed_words().filter(|_| card.accepted.is_none() && card.manifest.is_some());
-        small(ui, &std::iter::once(view.say(status)).chain(code).collect::<Vec<_>>().join(" · "));
+        let status = small(ui, &std::iter::once(status).chain(code).collect::<Vec<_>>().join(" · "));
+        if is_quiet {
+            announce(&status);
+        }
     });
     if closes {
         view.act(Action::Dismiss(card.id));
     }
-    let (ground, ink, sign) = tone.look(p);
-    widgets::tinted(ui, ground, |ui| {
-        ui.set_width(ui.available_width());
-        ui.horizontal_top(|ui| {
-            widgets::icon(ui, sign, size::ICON, ink);
-            ui.vertical(|ui| {
-                let font = theme::font(Weight::SemiBold, size::BODY);
-                announce(&paragraph(ui, &words.happened, font, p.text));
-                let next = if card.goes_on() {
-                    explain::about(view.words, card, "goes-on-by-itself", &[])
-                } else {
-                    words.next
-                };
-                if !next.is_empty() {
-                    paragraph(ui, &next, plain(size::BODY), p.text);
-                }
-                part(ui, "details", |ui| details_ui(ui, card, error, &words.lost, view));
+    let next = if card.goes_on() {
+        explain::about(view.words, card, "goes-on-by-itself", &[])
+    } else {
+        words.next
+    };
+    let mut more_ui = |ui: &mut Ui| {
+        if !next.is_empty() {
+            paragraph(ui, &next, plain(size::BODY), p.text);
+        }
+        part(ui, "details", |ui| details_ui(ui, card, error, &words.lost, view));
+    };
+    if is_quiet {
+        more_ui(ui);
+    } else {
+        let (ground, ink, sign) = tone.look(p);
+        widgets::tinted(ui, ground, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal_top(|ui| {
+                widgets::icon(ui, sign, size::ICON, ink);
+                ui.vertical(|ui| {
+                    let font = theme::font(Weight::SemiBold, size::BODY);
+                    announce(&paragraph(ui, &words.happened, font, p.text));
+                    more_ui(ui);
+                });
             });
         });
-    });
+    }
     strangers_ui(ui, card, view);
     left_behind_ui(ui, card, view);
     part(ui, "buttons", |ui| match error {
@@ -345,7 +356,7 @@ fn failed_buttons_ui(
     view: &mut View<'_>,
 ) {
     ui.horizontal_wrapped(|ui| {
-        if let Some(kept) = card.kept.as_ref().filter(|_| !error.will_repeat()) {
+        if let Some(kept) = card.kept.as_ref().filter(|_| !error.will_repeat() && !card.goes_on()) {
             let resume = view.say("resume");
             if Button::new(Emphasis::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
                 view.act(Action::Resume(Resume { name: name.to_owned(), staging: kept.clone() }));

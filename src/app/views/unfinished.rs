@@ -21,6 +21,8 @@ use crate::{
         words::shown_path,
     },
     engine::Unfinished,
+    people::Person,
+    transfer::show::Shown,
 };
 
 /// Height of a row, in points: a tile and a little room.
@@ -40,17 +42,21 @@ pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     row_of_words(ui, 28.0, |_| (), |ui| heading(ui, &name));
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
-        muted(ui, &view.say("unfinished-hint"));
+        if state.unfinished_apart().any(|unfinished| state.people.whose(&unfinished.offer).is_none()) {
+            muted(ui, &view.say("unfinished-hint"));
+        }
         for unfinished in state.unfinished_apart() {
             ui.add_space(space::XS);
             hairline(ui);
             ui.add_space(space::XS);
-            part(ui, &unfinished.id, |ui| row_ui(ui, unfinished, view));
+            let person = state.people.whose(&unfinished.offer);
+            part(ui, &unfinished.id, |ui| row_ui(ui, unfinished, person, view));
         }
     });
 }
 
-fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
+/// Draws one of them. That of a `person` goes on by itself.
+fn row_ui(ui: &mut Ui, unfinished: &Unfinished, person: Option<&Person>, view: &mut View<'_>) {
     let p = palette(ui);
     let name = name(unfinished, view);
     let has_words = ui.available_width() >= ROOM_FOR_WORDS;
@@ -63,7 +69,8 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
             Button::new(kind, if has_words { text } else { "" }).icon(icon).name(name)
         };
         ui.add_space(space::XS);
-        if button(Emphasis::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked() {
+        if person.is_none() && button(Emphasis::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked()
+        {
             let staging = unfinished.staging();
             did = Some(Action::Resume(Resume { name: name.clone(), staging }));
         }
@@ -84,7 +91,7 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
             title(ui, &name);
             let fraction = unfinished.held as f64 / unfinished.bytes.max(1) as f64;
             bar(ui, Some(fraction as f32), p.muted, &named("progress-named"));
-            small(ui, &line(unfinished, view));
+            small(ui, &line(unfinished, person, view));
         });
     });
     view.actions.extend(did);
@@ -101,9 +108,13 @@ fn held(unfinished: &Unfinished, view: &View<'_>) -> String {
     view.words.tell("held-of", &[("held", held.into()), ("total", total.into())])
 }
 
-/// The line of a row: how much is here, since when, and in which folder. The longest part stands last.
-fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
-    let mut parts = vec![held(unfinished, view)];
+/// The line of a row: by whom it goes on, how much is here, since when, and in which folder. The longest part stands last.
+fn line(unfinished: &Unfinished, person: Option<&Person>, view: &View<'_>) -> String {
+    let goes_on = person.map(|person| {
+        let who = Shown(&person.name).to_string();
+        view.words.tell("unfinished-goes-on", &[("who", who.into())])
+    });
+    let mut parts: Vec<String> = goes_on.into_iter().chain([held(unfinished, view)]).collect();
     if let Some(since) = unfinished.last.duration_since(UNIX_EPOCH).ok().filter(|since| !since.is_zero()) {
         parts.push(moment(since.as_secs(), view));
     }

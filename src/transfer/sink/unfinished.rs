@@ -46,6 +46,8 @@ impl fmt::Debug for Registry {
 pub struct Unfinished {
     /// Identifies the transfer, and is part of its staging folder's name.
     pub id: String,
+    /// The digest of the offer ([`Manifest::digest`]).
+    pub offer: [u8; 32],
     /// The folder into which it was received.
     pub folder: PathBuf,
     /// The first few names at the top of the offer.
@@ -173,6 +175,7 @@ fn read(file: &Path, key: &StagingKey) -> Option<Unfinished> {
     let names: Vec<String> =
         tops.by_ref().take(MAX_NAMES).map(|entry| entry.path.name().to_owned()).collect();
     Some(Unfinished {
+        offer: manifest.digest(),
         id: file.file_name()?.to_str()?.to_owned(),
         folder: staging.parent()?.to_owned(),
         count: names.len() + tops.count(),
