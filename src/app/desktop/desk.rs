@@ -388,7 +388,9 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
-            Job::Recognise(id, offer) => self.outbox.send(DeskOutcome::Recognised(id, offer.manifest.digest())),
+            Job::Recognise(id, offer) => {
+                self.outbox.send(DeskOutcome::Recognised(id, offer.manifest.digest()))
+            }
             Job::LookAtPeople => self.look_at_people(Ok(())),
             Job::ChangePeople(change) => {
                 let changed = People::change(&self.stores.history, change);

@@ -8,7 +8,7 @@ use eframe::egui::{Key, Modifiers};
 use super::{
     Screen, both,
     made_up::{self, MIB, manifest},
-    people::{ANN, BEN, sentence},
+    people::{ANN, BEN, knows, sentence},
     transfers::{LocalRelay, code, done},
 };
 use crate::{
@@ -18,8 +18,9 @@ use crate::{
             dialogs::Picked,
         },
         model::action::Dialog,
+        words::shown_path,
     },
-    engine::{Notice, OnConflict, TransferError},
+    engine::{Event, Notice, OnConflict, Report, TransferError},
     history::{Direction, Outcome, PastTransfer},
     relay::Ports,
     settings::{SavedRelay, Settings},
@@ -176,6 +177,75 @@ fn an_offer_is_searched_ticked_and_its_conflicts_are_settled() {
     let accept = screen.say_accept(10, 1000);
     use_key(&mut screen, &accept);
     assert!(screen.card().sheet.as_ref().is_none_or(|sheet| sheet.is_answered));
+}
+
+#[test]
+fn a_file_goes_to_a_user_of_croc_and_comes_from_one() {
+    let relay = LocalRelay::start();
+    let with_croc = || {
+        Screen::with(|settings| {
+            settings.croc.relays = vec![SavedRelay::new(relay.croc_address.parse().unwrap())]
+        })
+    };
+    let (mut ann, mut ben) = (with_croc(), with_croc());
+    let file = ann.file("notes.txt", b"one two three");
+    picked(&mut ann, PickPurpose::Send, &file);
+    ann.until_card("the code", |card| card.code.is_some());
+    use_control(&mut ann, "options");
+    use_control(&mut ann, "also-for-croc");
+    ann.until_card("the code for croc", |card| card.for_croc.code.is_some());
+    use_control(&mut ann, "copy-croc-code");
+    let code = ann.copied.last().unwrap().clone();
+    ask(&mut ben, &mut ann, &code);
+    let accept = ben.say_accept(1, 13);
+    use_key(&mut ben, &accept);
+    done(&mut ann, &mut ben);
+    assert_eq!(fs::read(ben.inbox().join("notes.txt")).unwrap(), b"one two three");
+}
+
+#[test]
+fn a_person_is_trusted_blocked_and_heard_again() {
+    let (mut screen, id) = knows(BEN);
+    let more = screen.say_named("person-more-named", BEN);
+    use_key(&mut screen, &more);
+    screen.tab_to(&screen.say("person-trust"));
+    let folder = screen.inbox();
+    picked(&mut screen, PickPurpose::Trust(id), &folder);
+    screen.until("the folder", |screen| {
+        screen.window().state.people.of(id).unwrap().trusted_folder.is_some().then_some(())
+    });
+    use_control(&mut screen, "person-trust");
+    for is_blocked in [true, false] {
+        use_control(&mut screen, "person-block");
+        screen.until("the change", |screen| {
+            let person = screen.window().state.people.of(id).unwrap();
+            (person.is_blocked == is_blocked && person.trusted_folder.is_none()).then_some(())
+        });
+    }
+    screen.press(Key::Escape);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(more));
+}
+
+#[test]
+fn what_has_arrived_is_moved_elsewhere() {
+    let mut screen = Screen::new();
+    let (name, elsewhere) = ("notes.txt", screen.folder().join("elsewhere"));
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(screen.inbox().join(name), "new").unwrap();
+    let id = screen.moving(Direction::Received);
+    let report = Report {
+        is_new: true,
+        stored: 1,
+        folder: Some(screen.inbox()),
+        placed: vec![screen.inbox().join(name)],
+        ..Report::default()
+    };
+    screen.feed(Event::Ended(id, Ok(report)));
+    screen.tab_to(&screen.say("move-to"));
+    picked(&mut screen, PickPurpose::Relocate(id), &elsewhere);
+    let told = screen.words().tell("saved-in", &[("folder", shown_path(&elsewhere).into())]);
+    screen.until_shown(&told);
+    assert_eq!(fs::read_to_string(elsewhere.join(name)).unwrap(), "new");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     env, fs,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use eframe::egui::{Key, Rect, Role};
@@ -20,11 +20,14 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::model::{action::Dialog, settings_form::Page, tone::Tone},
+    app::{
+        desktop::desk::DeskOutcome,
+        model::{action::Dialog, settings_form::Page, tone::Tone},
+    },
     crypto::{KnownPair, PairKey, Side},
     engine::{
-        Connection, Event, FileWatch, MetAt, Notice, Offer, Paused, Phase, Presence, Progress, Report, Stall,
-        TaskId, TransferError, WaitsFor,
+        Connection, CrocCode, CrocFate, CrocName, CrocNews, Event, FileWatch, MetAt, Notice, Offer, Paused,
+        Phase, Presence, Progress, Report, Stall, TaskId, TransferError, Unfinished, WaitsFor,
     },
     history::{Direction, Outcome, PastKind, PastTransfer},
     protocol::{peer::Withdrawal, thumbnail::Thumbnail},
@@ -118,6 +121,16 @@ const SCENES: &[Scene] = &[
     ("send-waiting-list", |screen, cast| {
         waits(screen, cast);
         screen.click_key("show-list");
+    }),
+    ("send-croc", |screen, cast| {
+        let id = waits_for_croc(screen, cast);
+        screen.notice(id, Notice::Croc(CrocNews::WrongTry { tries_left: 1 }));
+    }),
+    ("send-croc-names", |screen, cast| {
+        let id = waits_for_croc(screen, cast);
+        let fates = [CrocFate::Renamed(format!("_{}", cast.inner[0])), CrocFate::LinkLeftOut];
+        let names = fates.map(|fate| CrocName { path: format!("{}/{}", cast.folder, cast.inner[0]), fate });
+        screen.notice(id, Notice::Croc(CrocNews::Names(names.to_vec())));
     }),
     ("send-two-waiting", |screen, cast| {
         waits(screen, cast);
@@ -271,6 +284,12 @@ const SCENES: &[Scene] = &[
         let id = moves(screen, cast, Direction::Received);
         done(screen, id, &[cast.folder, cast.file], 0);
     }),
+    ("done-copied-elsewhere", |screen, cast| {
+        let id = moves(screen, cast, Direction::Received);
+        done(screen, id, &[cast.file], 0);
+        let folder = PathBuf::from("/media/ada").join(cast.folder);
+        screen.outcome(DeskOutcome::Relocating { id, folder, done: 5 * MIB, total: 13 * MIB });
+    }),
     ("done-missing", |screen, cast| {
         let id = moves(screen, cast, Direction::Sent);
         for name in cast.inner.into_iter().chain([cast.file]) {
@@ -295,6 +314,7 @@ const SCENES: &[Scene] = &[
         screen.feed(failed(id, TransferError::PeerLost));
         screen.click_key("show-details");
     }),
+    ("unfinished", unfinished),
     ("failed-nobody", |screen, _| {
         let id = screen.made_up(Direction::Received);
         let relays = vec![made_up::relay()];
@@ -426,6 +446,37 @@ fn waits(screen: &mut Screen, cast: &Cast) -> TaskId {
         .notice(id, Notice::Listed(manifest(&entries(cast).each_ref().map(|(name, size)| (&**name, *size)))));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     id
+}
+
+/// Adds a send with a code for croc as well.
+fn waits_for_croc(screen: &mut Screen, cast: &Cast) -> TaskId {
+    let id = waits(screen, cast);
+    screen.card().is_for_croc = true;
+    let code = CrocCode::new("acid-acorn-acre").unwrap();
+    screen.notice(id, Notice::Croc(CrocNews::Code { code, relay: None, needs_password: false }));
+    id
+}
+
+/// Lists two interrupted transfers, one of them of a person.
+fn unfinished(screen: &mut Screen, cast: &Cast) {
+    people(screen, cast);
+    let listed = |id: &str, names: &[&str], folder: &str| Unfinished {
+        id: id.to_owned(),
+        offer: [names.len() as u8; 32],
+        folder: PathBuf::from("/home/ada").join(folder),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        count: names.len(),
+        is_folder: false,
+        bytes: 13 * MIB,
+        held: 5 * MIB,
+        last: UNIX_EPOCH + Duration::from_secs(1_763_000_000),
+    };
+    let list = vec![listed("1", &[cast.file], cast.folder), listed("2", &cast.inner, "Downloads")];
+    let (digest, folder) = (list[0].offer, list[0].folder.clone());
+    let person = screen.window().state.people.all()[0].pair.id();
+    screen.window().note_of_people(move |people| people.note_accepted(person, &digest, &folder));
+    screen.until("the note", |screen| screen.window().state.people.whose(&digest).is_some().then_some(()));
+    screen.outcome(DeskOutcome::Unfinished { list, gone: Vec::new() });
 }
 
 /// A folder with three files in it, and a file.

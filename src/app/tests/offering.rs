@@ -655,3 +655,16 @@ fn a_single_picture_has_a_preview_and_a_text_file_has_none() {
     screen.settle();
     assert!(screen.shows(&screen.say("picture-none")));
 }
+
+#[test]
+fn pictures_that_make_the_list_taller_leave_the_answer_in_sight() {
+    let mut screen = Screen::sized(640.0, 480.0, |_| {});
+    let names: Vec<String> = (0..8).map(|n| format!("{n}.jpg")).collect();
+    let entries: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 100)).collect();
+    screen.offered(&made_up::manifest(&entries), &[]);
+    let accept = screen.say_accept(8, 800);
+    screen.click_key("show-pictures");
+    screen.settle();
+    let place = screen.place(&accept).unwrap();
+    assert!((0.0..480.0).contains(&place.bottom()), "{place:?}");
+}

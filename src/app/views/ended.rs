@@ -278,11 +278,8 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
     if closes {
         view.act(Action::Dismiss(card.id));
     }
-    let next = if card.goes_on() {
-        explain::about(view.words, card, "goes-on-by-itself", &[])
-    } else {
-        words.next
-    };
+    let next =
+        if card.goes_on() { explain::about(view.words, card, "goes-on-by-itself", &[]) } else { words.next };
     let mut more_ui = |ui: &mut Ui| {
         if !next.is_empty() {
             paragraph(ui, &next, plain(size::BODY), p.text);

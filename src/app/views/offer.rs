@@ -71,7 +71,23 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     repaired_ui(ui, sheet, view);
     strangers_ui(ui, card, view);
     standstill_ui(ui, card, view);
+    let top = ui.cursor().top();
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
+    keep_in_sight(ui, sheet, top);
+}
+
+/// Scrolls to the answer, which begins at `top`, when pictures have moved it down.
+fn keep_in_sight(ui: &Ui, sheet: &Sheet, top: f32) {
+    let id = ui.scope_id().with("pictures");
+    let are_shown = sheet.pictures.are_shown;
+    let were_shown = ui.data(|data| data.get_temp(id)).unwrap_or(are_shown);
+    if are_shown && !were_shown {
+        bring_into_sight(ui, ui.min_rect().with_min_y(top));
+    }
+    // When egui discards this pass and lays it out again, nothing has scrolled yet.
+    if !ui.ctx().will_discard() {
+        ui.data_mut(|data| data.insert_temp(id, are_shown));
+    }
 }
 
 /// How much is offered. A text doesn't count as a file for the user.
