@@ -55,6 +55,13 @@ pub(in crate::app) enum Reading {
     Wrong(CodeError),
 }
 
+impl Reading {
+    /// Whether it can be received with.
+    pub(in crate::app) fn can_receive(&self) -> bool {
+        matches!(self, Self::Code(_) | Self::Either(..) | Self::Croc(_))
+    }
+}
+
 impl CodeField {
     /// Reads the text.
     pub(in crate::app) fn read(&self) -> Reading {

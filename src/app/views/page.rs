@@ -41,6 +41,8 @@ const COMPACT: f32 = 250.0;
 
 /// Least height of Receive where it stands below Send, in points.
 const LOWEST: f32 = 180.0;
+/// Least height of Receive where it is little more than its field, in points.
+const TIGHT: f32 = 100.0;
 
 /// How many cards are drawn in full; those below them are rows.
 const FULL_CARDS: usize = 3;
@@ -208,7 +210,8 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Dro
         }
         let is_tight = !state.cards.is_empty();
         ui.add_space(if is_tight { space::S } else { space::L });
-        side(ui, "receive", vec2(width, LOWEST), |ui| receive::receive_side_ui(ui, state, is_tight, view));
+        let least = if is_tight { TIGHT } else { LOWEST };
+        side(ui, "receive", vec2(width, least), |ui| receive::receive_side_ui(ui, state, is_tight, view));
         return;
     }
     // The right side grows with its content, and the left side is kept at the same height. How much it has grown doesn't change with the
@@ -244,7 +247,7 @@ fn waiting_sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: 
     if width < NARROW {
         send(ui, state, view);
         ui.add_space(space::S);
-        side(ui, "receive", vec2(width, LOWEST), |ui| receive::receive_side_ui(ui, state, true, view));
+        side(ui, "receive", vec2(width, TIGHT), |ui| receive::receive_side_ui(ui, state, true, view));
         return;
     }
     ui.horizontal_top(|ui| {

@@ -31,18 +31,35 @@ pub(in crate::app) fn field_id() -> Id {
     Id::unique("code field")
 }
 
-/// Draws the right side. Where there is little room, it doesn't say what the field is for.
+/// Draws the right side. Where there is little room, it is the field and its button, unless a transfer is to be resumed.
 pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, is_tight: bool, view: &mut View<'_>) {
-    heading(ui, &view.say("receive"));
-    if !is_tight || state.unfinished.resume.is_some() {
+    let is_tight = is_tight && state.unfinished.resume.is_none();
+    let text = view.say("receive-button");
+    let receive = || Button::new(Emphasis::Primary, &text).icon(Icon::Download);
+    let mut wants = false;
+    let edit = if is_tight {
+        // The button is drawn beside the field, before what has just been typed is read.
+        let could = state.field.read().can_receive();
+        let edit = row(
+            ui,
+            FIELD_HEIGHT,
+            |ui| wants = receive().enabled(could).ui(ui).clicked(),
+            |ui| field_ui(ui, &mut state.field, view),
+        );
+        if state.field.read().can_receive() != could {
+            ui.ctx().request_discard("what is typed has become a code, or no longer is one");
+        }
+        edit
+    } else {
+        heading(ui, &view.say("receive"));
         part(ui, "hint", |ui| match &state.unfinished.resume {
             None => {
                 muted(ui, &view.say("receive-hint"));
             }
             Some(resume) => unfinished::resume_ui(ui, resume, &state.save_folder, view),
         });
-    }
-    let edit = field_ui(ui, &mut state.field, view);
+        field_ui(ui, &mut state.field, view)
+    };
     if state.field.wants_sight {
         // The keyboard may have come here from far below. What has to be typed is said above the field, so all of it
         // is brought into sight.
@@ -50,21 +67,21 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, is_tight: bool, vi
     }
     part(ui, "server", |ui| server_ui(ui, &state.field, view));
     let reading = state.field.read();
-    let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    let mut wants = enter;
+    wants |= edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     match &reading {
         Reading::Slip { word, repaired } => slip_ui(ui, word, &repaired.to_string(), view),
         Reading::Croc(found) => croc_ui(ui, found, view),
         Reading::Wrong(error) => {
             ui.add(Label::new(RichText::new(explain::code(view.words, error)).color(palette(ui).bad)).wrap());
         }
+        _ if is_tight => {}
         _ => {
             ui.add_space(space::XS);
         }
     }
-    let text = view.say("receive-button");
-    let can = matches!(reading, Reading::Code(_) | Reading::Either(..) | Reading::Croc(_));
-    wants |= Button::new(Emphasis::Primary, &text).icon(Icon::Download).wide().enabled(can).ui(ui).clicked();
+    if !is_tight {
+        wants |= receive().wide().enabled(reading.can_receive()).ui(ui).clicked();
+    }
     if wants {
         match reading {
             Reading::Code(_) | Reading::Either(..) | Reading::Croc(_) => view.act(Action::Receive),
@@ -166,6 +183,8 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     });
 }
 
+/// Height of the field, in points.
+const FIELD_HEIGHT: f32 = 46.0;
 /// Distance of the code from the edges of its field to the left and right, in points.
 const FIELD_INSET: f32 = 13.0;
 /// Distance of the code from the edges of its field above and below, in points.
