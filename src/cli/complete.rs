@@ -28,6 +28,16 @@ const ZSH_OPEN_ENDS: [&str; 2] = [
         [[ -n $other ]] && _describe -V 'values' other"#,
 ];
 
+/// Has bash quote the names of files, which may hold what it would run: it inserts other words as they are.
+const BASH_QUOTES: [&str; 2] = ["-o bashdefault", "-o bashdefault -o filenames"];
+/// Has PowerShell quote what is no plain word, for the same reason.
+const POWERSHELL_QUOTES: [&str; 2] = [
+    "::new($cmd, $cmd,",
+    r#"::new($(if ($cmd -cmatch '^[-\w./\\:=]+\z') { $cmd } else {
+            "'" + [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($cmd) + "'"
+        }), $cmd,"#,
+];
+
 /// As a file in zsh's search path, the script is also the function that completes, from the first time on.
 const ZSH_FIRST_TIME: [&str; 2] = [
     "compdef _clap_dynamic_completer_caiman caiman",
@@ -62,11 +72,14 @@ pub(super) fn script(shell: CompletedShell) -> io::Result<String> {
     asks.write_registration(VARIABLE, "caiman", "caiman", "caiman", &mut script)?;
     let script = String::from_utf8_lossy(&script);
     Ok(match shell {
-        CompletedShell::Bash => script.replace(BASH_OPEN_ENDS[0], BASH_OPEN_ENDS[1]),
+        CompletedShell::Bash => {
+            script.replace(BASH_OPEN_ENDS[0], BASH_OPEN_ENDS[1]).replace(BASH_QUOTES[0], BASH_QUOTES[1])
+        }
+        CompletedShell::PowerShell => script.replace(POWERSHELL_QUOTES[0], POWERSHELL_QUOTES[1]),
         CompletedShell::Zsh => {
             script.replace(ZSH_OPEN_ENDS[0], ZSH_OPEN_ENDS[1]).replace(ZSH_FIRST_TIME[0], ZSH_FIRST_TIME[1])
         }
-        _ => script.into_owned(),
+        CompletedShell::Elvish | CompletedShell::Fish => script.into_owned(),
     })
 }
 
@@ -77,7 +90,10 @@ mod tests {
     /// Catches a new release of the crate that writes its scripts in another way.
     #[test]
     fn what_is_changed_in_the_scripts_is_found_in_them() {
-        assert!(script(CompletedShell::Bash).unwrap().contains(BASH_OPEN_ENDS[1]));
+        let bash = script(CompletedShell::Bash).unwrap();
+        assert!(bash.contains(BASH_OPEN_ENDS[1]));
+        assert_eq!(bash.matches(BASH_QUOTES[1]).count(), bash.matches("complete -o").count());
+        assert!(script(CompletedShell::PowerShell).unwrap().contains(POWERSHELL_QUOTES[1]));
         let zsh = script(CompletedShell::Zsh).unwrap();
         assert!(zsh.contains(ZSH_OPEN_ENDS[1]) && zsh.contains(ZSH_FIRST_TIME[1]));
     }

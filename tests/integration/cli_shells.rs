@@ -83,6 +83,41 @@ fn bash_completes_commands_options_paths_and_the_words_of_codes() {
     }
 }
 
+/// A name that somebody else gave a file is text, whatever the shell would make of it. Bash quotes it only at a terminal, which
+/// `script` imitates.
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_runs_nothing_that_stands_in_a_completed_name() {
+    use std::io::Write;
+    if !(has("bash") && has("script")) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("film$(touch ran).mov"), "x").unwrap();
+    let caiman = caiman(&["completions", "bash"]);
+    let folder = std::path::Path::new(caiman.get_program()).parent().unwrap().to_owned();
+    let completions = run(caiman);
+    fs::write(home.path().join("completions"), &completions.exits(0).output).unwrap();
+    let mut command = Command::new("script");
+    clean(&mut command);
+    command
+        .args(["-qec", "bash --norc --noprofile -i", "/dev/null"])
+        .env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()))
+        .env("HOME", home.path())
+        .env("TERM", "dumb")
+        .current_dir(home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut script = command.spawn().unwrap();
+    let typed = b"source completions\ncaiman send fil\t --nonsense\nexit\n";
+    script.stdin.take().unwrap().write_all(typed).unwrap();
+    let said = script.wait_with_output().unwrap().stdout;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("there is no option --nonsense"), "{said}");
+    assert!(said.contains(r"film\$\(touch\ ran\).mov"), "{said}");
+    assert!(!home.path().join("ran").exists());
+}
+
 #[test]
 fn fish_completes_commands_options_paths_and_the_words_of_codes() {
     if !has("fish") {
