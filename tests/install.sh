@@ -45,6 +45,16 @@ done
 [[ "$(listed "$work/local" | grep -xFf <(echo "$before"))" == "$before" ]] || fail "tree.sh changes what isn't Caiman's"
 echo "tree.sh: what is in the folder already stays as it is"
 
+# The source as an archive has it: without git, and without a time.
+mkdir "$work/source"
+git ls-files -z packaging assets docs Cargo.toml ./*.md LICENSE-MIT LICENSE-APACHE | xargs -0 cp --parents -t "$work/source"
+env -u SOURCE_DATE_EPOCH "$work/source/packaging/linux/tree.sh" "$work/caiman" "$work/from-source"
+diff <(cd "$work/local" && find . -type f ! -name login.keyring ! -name other.1 | sort) <(cd "$work/from-source" && find . -type f | sort) ||
+  fail "what the source's archive lays out"
+! CAIMAN_REPOSITORY='https://forge.example/caiman/' packaging/linux/tree.sh "$work/caiman" "$work/odd" 2>"$work/log" ||
+  fail "an address with a slash at its end is no error"
+echo "tree.sh: from the source alone, and with an odd address: ok"
+
 for name in caiman caiman-relay; do
   (umask 077 && packaging/linux/tree.sh "$work/caiman" "$work/archives/$name/usr" "$name")
   cp packaging/linux/install.sh "$work/archives/$name/"
@@ -67,8 +77,9 @@ works() {
   done
   [[ "$(cd "$prefix" && find . -type f ! -name other.desktop ! -name '*.cache' | sort)" == "$files" ]] || fail "the files of $*"
   "$prefix/bin/caiman" hello >/dev/null
-  [[ "$(stat -c %a "$prefix/bin/caiman" "$prefix/share/applications/arpa.home.Caiman.desktop" "$prefix/share/kio" | xargs)" == "755 644 755" ]] ||
-    fail "modes below $prefix"
+  # KDE takes a menu of a user's own only if it is executable.
+  [[ "$(cd "$prefix" && stat -c %a bin/caiman share/applications/arpa.home.Caiman.desktop share/man/man1/caiman.1.gz share/kio \
+    share/kio/servicemenus/caiman.desktop | xargs)" == "755 644 644 755 755" ]] || fail "modes below $prefix"
   grep -qxF "Exec=\"$prefix/bin/caiman\" %U" "$prefix/share/applications/arpa.home.Caiman.desktop" || fail "Exec below $prefix"
   grep -qxF "TryExec=$prefix/bin/caiman" "$prefix/share/applications/arpa.home.Caiman.desktop" || fail "TryExec below $prefix"
   grep -qxF "Dependencies=$prefix/bin/caiman;" "$prefix/share/nemo/actions/caiman.nemo_action" || fail "Nemo below $prefix"
@@ -94,6 +105,20 @@ works "$work/elsewhere/relative" relative
 ln -s "$archive/install.sh" called
 "$work/elsewhere/called" "$work/plain" >"$work/log" || fail "through a link"
 "$work/elsewhere/called" --remove "$work/plain" >"$work/log" || fail "through a link, removing"
+
+# An archive that one user has unpacked for nobody else is installed for everybody.
+cp -a "$archive" "$work/private"
+chmod -R go= "$work/private"
+"$work/private/install.sh" "$work/everybody" >"$work/log"
+odd=$(find "$work/everybody" ! -perm -go=r ! -type l)
+[[ -z $odd ]] || fail "only their owner can read $odd"
+# What an interrupted installation has left goes as well.
+touch "$work/everybody/bin/caiman.new"
+"$archive/install.sh" --remove "$work/everybody" >"$work/log"
+[[ -z "$(find "$work/everybody" -type f)" ]] || fail "something stays of an interrupted installation"
+mkdir -p "$work/everybody/bin/caiman"
+! "$archive/install.sh" "$work/everybody" >"$work/log" 2>&1 || fail "a folder in the place of the program is no error"
+echo "install.sh: for everybody, interrupted, and with a folder in the way: ok"
 
 # A home without anything is empty again but for the folders of everybody.
 rm -rf "$HOME/.local"

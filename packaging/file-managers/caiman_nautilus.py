@@ -7,7 +7,7 @@ import subprocess
 from gi.repository import GObject, Nautilus
 
 LABELS = {"de": "Mit Caiman senden", "fr": "Envoyer avec Caiman"}
-LABEL = LABELS.get((locale.getlocale(locale.LC_MESSAGES)[0] or "")[:2], "Send with Caiman")
+LABEL = LABELS.get(locale.setlocale(locale.LC_MESSAGES)[:2], "Send with Caiman")
 
 
 class Caiman(GObject.GObject, Nautilus.MenuProvider):

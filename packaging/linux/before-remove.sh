@@ -6,4 +6,7 @@ upgrade | failed-upgrade | deconfigure | [1-9]) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then
   systemctl disable --now caiman-relay.service || true
+elif command -v systemctl >/dev/null; then
+  # In the tree of another system, such as an image that is being made, nothing runs.
+  systemctl disable caiman-relay.service || true
 fi

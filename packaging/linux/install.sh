@@ -52,7 +52,7 @@ named() {
 
 # Folders are made on the way. Of those, the ones that others count on stay when all is removed, empty or not.
 removed() {
-  rm -f "$root/$1"
+  rm -f "$root/$1" "$root/$1.new"
   folder=$(dirname "$1")
   while :; do
     case $folder in
@@ -64,12 +64,21 @@ removed() {
 }
 
 installed() {
+  if [ -d "$root/$1" ] && [ ! -L "$root/$1" ]; then
+    echo "$root/$1 is a folder: remove or rename it first" >&2
+    exit 1
+  fi
   mkdir -p "$(dirname "$root/$1")"
   # A program that runs can't be written to, but it can be replaced.
   rm -f "$root/$1.new"
   case $1 in
   *.desktop | *.service | *.nemo_action | *.py) named "$here/usr/$1" >"$root/$1.new" ;;
   *) cp -P "$here/usr/$1" "$root/$1.new" ;;
+  esac
+  # The archive may have been unpacked for one user alone. KDE takes a menu of a user's own only if it is executable.
+  case $1 in
+  share/kio/servicemenus/*) chmod 755 "$root/$1.new" ;;
+  *) [ -L "$root/$1.new" ] || chmod u=rwX,go=rX "$root/$1.new" ;;
   esac
   mv -f "$root/$1.new" "$root/$1"
 }
@@ -83,6 +92,12 @@ refresh() {
   fi
 }
 
+# A relay that was started from here ends with it.
+unit=lib/systemd/system/caiman-relay.service
+if [ -n "$remove" ] && [ -z "${DESTDIR:-}" ] && [ -d /run/systemd/system ] &&
+  [ "$(systemctl show -P FragmentPath caiman-relay.service 2>/dev/null)" = "$prefix/$unit" ]; then
+  systemctl disable --now caiman-relay.service || true
+fi
 # Files and links.
 files=$(cd "$here/usr" && find . -type f -o -type l)
 echo "$files" | sed 's|^\./||' | while IFS= read -r file; do

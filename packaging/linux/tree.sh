@@ -7,6 +7,7 @@
 # from what this lays out. CAIMAN_HOST_PROGRAM names a program that runs on this machine, if PROGRAM is for another one: it prints the
 # manual pages and the completions. SOURCE_DATE_EPOCH is the time of all files, if it is set.
 set -euo pipefail
+unset CDPATH
 program=$(realpath "$1") to=$(realpath -m "$2") name=${3:-caiman}
 runs=$(realpath "${CAIMAN_HOST_PROGRAM:-$program}")
 cd "$(dirname "$0")/../.."

@@ -87,7 +87,11 @@ Section
   Call WaitUntilClosed
   SetOutPath "$INSTDIR"
   ; register.cmd does in an unpacked zip what this section does.
-  File /r /x register.cmd "${FOLDER}\*.*"
+  File "${FOLDER}\caiman.exe" "${FOLDER}\caimanw.exe"
+  ; Apart, since a folder that the user has chosen may have files of such names.
+  SetOutPath "$INSTDIR\caiman-doc"
+  File "${FOLDER}\README.md" "${FOLDER}\LICENSE-MIT" "${FOLDER}\LICENSE-APACHE" "${FOLDER}\third-party.txt"
+  SetOutPath "$INSTDIR"
   WriteUninstaller "$INSTDIR\uninstall.exe"
 
   CreateShortcut "$SMPROGRAMS\Caiman.lnk" "$INSTDIR\caimanw.exe"
@@ -119,10 +123,11 @@ Section un.
   Call un.WaitUntilClosed
   Delete "$INSTDIR\caiman.exe"
   Delete "$INSTDIR\caimanw.exe"
-  Delete "$INSTDIR\README.md"
-  Delete "$INSTDIR\LICENSE-MIT"
-  Delete "$INSTDIR\LICENSE-APACHE"
-  Delete "$INSTDIR\third-party.txt"
+  Delete "$INSTDIR\caiman-doc\README.md"
+  Delete "$INSTDIR\caiman-doc\LICENSE-MIT"
+  Delete "$INSTDIR\caiman-doc\LICENSE-APACHE"
+  Delete "$INSTDIR\caiman-doc\third-party.txt"
+  RMDir "$INSTDIR\caiman-doc"
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
   Delete "$SMPROGRAMS\Caiman.lnk"

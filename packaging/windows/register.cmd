@@ -8,10 +8,12 @@ rem "register.cmd /remove" takes all of it back, and the start at login too, whi
 rem moving the folder, run it again.
 setlocal
 set "exe=%~dp0caimanw.exe"
+set "sendto=%APPDATA%\Microsoft\Windows\SendTo\Caiman.lnk"
+rem Of Windows, and not what a folder may hold under these names.
+set "reg=%SystemRoot%\System32\reg.exe"
 rem Delayed, so that a folder's name may hold any character.
 setlocal EnableDelayedExpansion
 set "classes=HKCU\Software\Classes"
-set "sendto=%APPDATA%\Microsoft\Windows\SendTo\Caiman.lnk"
 if /i "%~1"=="/remove" goto remove
 if not exist "!exe!" goto missing
 
@@ -19,15 +21,15 @@ call :menu "*"
 if errorlevel 1 goto failed
 call :menu "Directory"
 if errorlevel 1 goto failed
-reg add "%classes%\caiman" /ve /d "URL:Caiman invite" /f >nul
+"%reg%" add "%classes%\caiman" /ve /d "URL:Caiman invite" /f >nul
 if errorlevel 1 goto failed
-reg add "%classes%\caiman" /v "URL Protocol" /d "" /f >nul
+"%reg%" add "%classes%\caiman" /v "URL Protocol" /d "" /f >nul
 if errorlevel 1 goto failed
-reg add "%classes%\caiman\DefaultIcon" /ve /d "!exe!" /f >nul
+"%reg%" add "%classes%\caiman\DefaultIcon" /ve /d "!exe!" /f >nul
 if errorlevel 1 goto failed
-reg add "%classes%\caiman\shell\open\command" /ve /d "\"!exe!\" \"%%1\"" /f >nul
+"%reg%" add "%classes%\caiman\shell\open\command" /ve /d "\"!exe!\" \"%%1\"" /f >nul
 if errorlevel 1 goto failed
-powershell -NoProfile -Command "$s = (New-Object -ComObject WScript.Shell).CreateShortcut($env:sendto); $s.TargetPath = $env:exe; $s.Save()"
+"%SystemRoot%\System32\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "$s = (New-Object -ComObject WScript.Shell).CreateShortcut($env:sendto); $s.TargetPath = $env:exe; $s.Save()"
 if errorlevel 1 goto failed
 echo Registered: "!exe!"
 exit /b 0
@@ -35,21 +37,21 @@ exit /b 0
 rem The menu entry of a class of things. Explorer would start one Caiman for each of several files, so it is for one.
 :menu
 set "key=%classes%\%~1\shell\Caiman"
-reg add "%key%" /ve /d "Send with Caiman" /f >nul
+"%reg%" add "%key%" /ve /d "Send with Caiman" /f >nul
 if errorlevel 1 exit /b 1
-reg add "%key%" /v Icon /d "!exe!" /f >nul
+"%reg%" add "%key%" /v Icon /d "!exe!" /f >nul
 if errorlevel 1 exit /b 1
-reg add "%key%" /v MultiSelectModel /d Single /f >nul
+"%reg%" add "%key%" /v MultiSelectModel /d Single /f >nul
 if errorlevel 1 exit /b 1
-reg add "%key%\command" /ve /d "\"!exe!\" \"%%1\"" /f >nul
+"%reg%" add "%key%\command" /ve /d "\"!exe!\" \"%%1\"" /f >nul
 exit /b %errorlevel%
 
 :remove
-reg delete "%classes%\*\shell\Caiman" /f >nul 2>&1
-reg delete "%classes%\Directory\shell\Caiman" /f >nul 2>&1
-reg delete "%classes%\caiman" /f >nul 2>&1
-reg delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Run" /v Caiman /f >nul 2>&1
-reg delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run" /v Caiman /f >nul 2>&1
+"%reg%" delete "%classes%\*\shell\Caiman" /f >nul 2>&1
+"%reg%" delete "%classes%\Directory\shell\Caiman" /f >nul 2>&1
+"%reg%" delete "%classes%\caiman" /f >nul 2>&1
+"%reg%" delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Run" /v Caiman /f >nul 2>&1
+"%reg%" delete "HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run" /v Caiman /f >nul 2>&1
 if exist "%sendto%" del "%sendto%"
 echo Removed.
 exit /b 0

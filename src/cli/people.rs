@@ -269,6 +269,14 @@ impl PersonLink {
     }
 }
 
+/// Notes that the user has deleted what had arrived of an offer. If it comes again, the user is asked.
+pub(super) fn note_discarded(offer: &[u8; 32]) {
+    let (people, _) = People::look(&Store::of_history());
+    if people.all().iter().any(|person| person.accepted_before(offer).is_some()) {
+        keep(|people| people.note_discarded(offer));
+    }
+}
+
 /// Keeps what is noted about a person.
 fn keep(change: impl FnOnce(&mut People)) {
     let changed = People::change(&Store::of_history(), |people| {

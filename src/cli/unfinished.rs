@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{exit::Exit, output, report::failure};
+use super::{exit::Exit, output, people, report::failure};
 use crate::{
     engine::{Registry, Unfinished},
     store::Store,
@@ -30,8 +30,12 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
         }
         return Exit::Done;
     };
+    let offer = registry.list().into_iter().find(|unfinished| unfinished.id == id).map(|found| found.offer);
     match registry.discard(id) {
-        Ok(true) => Exit::Done,
+        Ok(true) => {
+            offer.as_ref().inspect(|offer| people::note_discarded(offer));
+            Exit::Done
+        }
         Ok(false) => {
             let problem = format!(
                 "there is no interrupted transfer “{}”, or it is running again\ncaiman unfinished lists the interrupted transfers.",

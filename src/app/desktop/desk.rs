@@ -389,7 +389,7 @@ impl Worker {
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
             Job::Recognise(id, offer) => {
-                self.outbox.send(DeskOutcome::Recognised(id, offer.manifest.digest()))
+                self.outbox.send(DeskOutcome::Recognised(id, offer.manifest.digest()));
             }
             Job::LookAtPeople => self.look_at_people(Ok(())),
             Job::ChangePeople(change) => {

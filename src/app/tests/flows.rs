@@ -184,7 +184,7 @@ fn a_file_goes_to_a_user_of_croc_and_comes_from_one() {
     let relay = LocalRelay::start();
     let with_croc = || {
         Screen::with(|settings| {
-            settings.croc.relays = vec![SavedRelay::new(relay.croc_address.parse().unwrap())]
+            settings.croc.relays = vec![SavedRelay::new(relay.croc_address.parse().unwrap())];
         })
     };
     let (mut ann, mut ben) = (with_croc(), with_croc());

@@ -27,6 +27,10 @@ fn file() -> Option<PathBuf> {
 
 #[cfg(not(test))]
 fn file() -> Option<PathBuf> {
+    // No desktop reads the folder that a sandbox of Flatpak has for it.
+    if Path::new("/.flatpak-info").exists() {
+        return None;
+    }
     let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let config = config.or_else(|| Some(env::home_dir()?.join(".config")))?;
     Some(config.join("autostart").join(format!("{APP_ID}.desktop")))
@@ -34,7 +38,16 @@ fn file() -> Option<PathBuf> {
 
 /// The program as the user starts it. An `AppImage` runs from a folder that is there only while it does.
 fn program() -> io::Result<PathBuf> {
-    env::var_os("APPIMAGE").map_or_else(env::current_exe, |image| Ok(image.into()))
+    env::var_os("APPIMAGE").map_or_else(|| env::current_exe().map(present), |image| Ok(image.into()))
+}
+
+/// The path of a program that may have been replaced while it runs, which Linux marks.
+fn present(program: PathBuf) -> PathBuf {
+    let replaced = program.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    match replaced {
+        Some(path) if !program.exists() => path.into(),
+        _ => program,
+    }
 }
 
 /// The entry that starts `program`.
@@ -78,6 +91,16 @@ mod tests {
         let text = entry(Path::new("/opt/my programs/caiman")).unwrap();
         let keys: Vec<&str> = text.lines().filter(|line| line.contains("Exec=")).collect();
         assert_eq!(keys, ["TryExec=/opt/my programs/caiman", "Exec=\"/opt/my programs/caiman\""]);
+    }
+
+    /// Catches an entry that starts nothing because the program was upgraded before the setting was changed.
+    #[test]
+    fn a_program_that_was_replaced_is_named_as_the_new_one() {
+        assert_eq!(present("/usr/bin/caiman (deleted)".into()), Path::new("/usr/bin/caiman"));
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("caiman (deleted)");
+        std::fs::write(&odd, "").unwrap();
+        assert_eq!(present(odd.clone()), odd);
     }
 
     #[test]
