@@ -163,6 +163,7 @@ remember = { $side ->
    *[sender] Absender merken
 }
 remember-means = Haben beide einander gemerkt, ist zwischen Ihnen kein Code mehr nötig.
+remember-anew = Ein Computer namens { $who } steht schon in Ihrer Liste. Merken Sie sich diesen nur, wenn es ein anderer ist oder Anrufe ihn nicht mehr erreichen.
 remembered = { $name } steht in Ihrer Liste der Personen. Stehen Sie auch in der anderen Liste, ist zwischen Ihnen kein Code mehr nötig.
 calls-here = { $side ->
     [named] { $who } sendet Ihnen etwas

@@ -164,6 +164,7 @@ remember = { $side ->
    *[sender] Remember the sender
 }
 remember-means = Once both of you have remembered each other, no code is needed between you.
+remember-anew = A computer named { $who } is in your list already. Remember this one only if it is another, or if calls no longer reach it.
 remembered = { $name } is in your list of people. If you are in theirs too, no code is needed between you.
 calls-here = { $side ->
     [named] { $who } is sending you something

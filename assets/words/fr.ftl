@@ -169,6 +169,7 @@ remember = { $side ->
    *[sender] Mémoriser l’expéditeur
 }
 remember-means = Une fois que chacun a mémorisé l’autre, aucun code n’est plus nécessaire entre vous.
+remember-anew = Un ordinateur nommé { $who } est déjà dans votre liste. Ne mémorisez celui-ci que s’il s’agit d’un autre, ou si les appels ne l’atteignent plus.
 remembered = { $name } est dans votre liste de personnes. Si vous êtes aussi dans la sienne, aucun code n’est plus nécessaire entre vous.
 calls-here = { $side ->
     [named] { $who } vous envoie quelque chose

@@ -323,6 +323,20 @@ fn a_person_goes_by_the_name_that_the_user_knows() {
     assert!(!screen.shows("Mallory"));
 }
 
+#[test]
+fn who_has_the_name_of_a_known_person_is_told_from_them() {
+    let (mut screen, _) = knows(BEN);
+    let id = screen.moving(Direction::Received);
+    screen.notice(id, Notice::Acquainted(KnownPair::new(PairKey::from_bytes(&[8; 32]), Side::Receiver)));
+    screen.notice(id, Notice::Peer(BEN.parse().unwrap()));
+    screen.feed(Event::Ended(id, Ok(Report { stored: 1, ..Report::default() })));
+    let told = sentence(&screen, "remember-anew", Direction::Received, BEN);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    let remember = sentence(&screen, "remember", Direction::Received, BEN);
+    screen.click(&remember);
+    screen.until("the second", |screen| (screen.window().state.people.all().len() == 2).then_some(()));
+}
+
 /// Catches a person that fills the page, though it never gets an answer.
 #[test]
 fn one_who_calls_and_hangs_up_again_and_again_leaves_one_card() {

@@ -338,3 +338,15 @@ fn the_list_of_files_goes_along_with_what_moves_until_the_user_scrolls() {
     moves(&mut screen, 39);
     assert!(shows(&screen, "39.bin"), "{:#?}", screen.texts());
 }
+
+#[test]
+fn on_a_full_disk_neither_speed_nor_time_left_is_told() {
+    let mut screen = Screen::new();
+    screen.moving(Direction::Received);
+    let tells =
+        |screen: &Screen| screen.texts().iter().any(|text| text.ends_with("/s") || text.contains("left"));
+    screen.progress(made_up::progress(Phase::Moving, MIB, 8 * MIB));
+    assert!(tells(&screen), "{:#?}", screen.texts());
+    screen.progress(Progress { disk_is_full: true, ..made_up::progress(Phase::Moving, 2 * MIB, 8 * MIB) });
+    assert!(!tells(&screen), "{:#?}", screen.texts());
+}

@@ -295,7 +295,13 @@ pub(super) fn remember_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut Vi
             let name = Shown(&person.name).to_string();
             view.words.tell("remembered", &[("name", name.into())])
         }
-        None => explain::about(view.words, card, "remember-means", &[]),
+        None => {
+            let is_named =
+                |person: &Person| card.peer.as_ref().is_some_and(|peer| peer.as_str() == person.name);
+            let key =
+                if state.people.all().iter().any(is_named) { "remember-anew" } else { "remember-means" };
+            explain::about(view.words, card, key, &[])
+        }
     };
     let remember = explain::about(view.words, card, "remember", &[]);
     let mut remembers = false;

@@ -214,7 +214,7 @@ fn speed_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let place = vec2(SPEED_WIDTH, 20.0);
     ui.allocate_ui_with_layout(place, Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_size(place);
-        if card.is_moving() {
+        if card.is_moving() && card.standstill(view.now).is_none() {
             let speed = view.words.bytes(card.meter.speed(view.now) as u64);
             let speed = view.words.tell("per-second", &[("size", speed.into())]);
             let font = theme::font(Weight::Medium, size::BODY);

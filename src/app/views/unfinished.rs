@@ -42,13 +42,17 @@ pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     row_of_words(ui, 28.0, |_| (), |ui| heading(ui, &name));
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
-        if state.unfinished_apart().any(|unfinished| state.people.whose(&unfinished.offer).is_none()) {
+        let mut is_first =
+            state.unfinished_apart().all(|unfinished| state.people.whose(&unfinished.offer).is_some());
+        if !is_first {
             muted(ui, &view.say("unfinished-hint"));
         }
         for unfinished in state.unfinished_apart() {
-            ui.add_space(space::XS);
-            hairline(ui);
-            ui.add_space(space::XS);
+            if !std::mem::take(&mut is_first) {
+                ui.add_space(space::XS);
+                hairline(ui);
+                ui.add_space(space::XS);
+            }
             let person = state.people.whose(&unfinished.offer);
             part(ui, &unfinished.id, |ui| row_ui(ui, unfinished, person, view));
         }
