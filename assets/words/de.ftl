@@ -197,6 +197,7 @@ unfold-named = Mehr von { $name } zeigen
 fold-named = Weniger von { $name } zeigen
 show-details = Einzelheiten
 hide-details = Einzelheiten ausblenden
+stop-keep = Weitermachen
 stop-sending = Senden beenden? Was vollständig ist, behält der Empfänger.
 stop-receiving = Empfangen beenden? Was vollständig ist, bleibt.
 stop = Beenden

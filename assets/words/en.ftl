@@ -198,6 +198,7 @@ unfold-named = Show more of { $name }
 fold-named = Show less of { $name }
 show-details = Details
 hide-details = Hide details
+stop-keep = Keep going
 stop-sending = Stop sending? The receiver keeps what is complete.
 stop-receiving = Stop receiving? What is complete is kept.
 stop = Stop

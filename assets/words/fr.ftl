@@ -203,6 +203,7 @@ unfold-named = En montrer plus de « { $name } »
 fold-named = En montrer moins de « { $name } »
 show-details = Détails
 hide-details = Masquer les détails
+stop-keep = Continuer
 stop-sending = Arrêter l’envoi ? Le destinataire garde ce qui est complet.
 stop-receiving = Arrêter la réception ? Ce qui est complet est conservé.
 stop = Arrêter

@@ -72,7 +72,7 @@ fn what_moves_says_how_far_it_is() {
     let cancel = screen.say_named("cancel-named", "notes.txt");
     screen.click(&cancel);
     assert!(screen.shows(&screen.say("stop-sending")), "one click stops nothing");
-    screen.click_key("quit-stay");
+    screen.click_key("stop-keep");
     assert!(!screen.shows(&screen.say("stop-sending")));
     screen.click(&cancel);
     screen.click_key("stop");

@@ -238,3 +238,13 @@ fn what_fails_at_once_is_brought_into_sight() {
     let bottom = screen.place(&report).unwrap_or_else(|| panic!("{:#?}", screen.texts())).bottom();
     assert!(bottom < HEIGHT, "the card ends at {bottom}");
 }
+
+/// Catches a small window in which a receiver has to look for the place where the code goes.
+#[test]
+fn both_what_can_be_dropped_and_where_the_code_goes_are_in_sight_in_a_small_window() {
+    let screen = Screen::sized(640.0, 480.0, |_| {});
+    for key in ["choose-files", "code", "receive-button"] {
+        let place = screen.place(&screen.say(key)).unwrap();
+        assert!(place.bottom() <= 480.0, "{key}: {place:?}");
+    }
+}

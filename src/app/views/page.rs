@@ -41,6 +41,10 @@ const COMPACT: f32 = 250.0;
 
 /// Least height of Receive where it stands below Send, in points.
 const LOWEST: f32 = 180.0;
+/// Height that Receive and the gap before it take where it stands below Send, in points.
+const BELOW: f32 = 250.0;
+/// Least height of Send where Receive stands below it, in points: what can be dropped there is said, without the picture.
+const FLAT: f32 = 200.0;
 /// Least height of Receive where it is little more than its field, in points.
 const TIGHT: f32 = 100.0;
 
@@ -203,6 +207,8 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>, rects: &mut Dro
     let width = ui.available_width();
     if width < NARROW {
         if state.cards.is_empty() {
+            // A receiver shall see at once where the code goes.
+            let height = height.min((room - BELOW).max(FLAT));
             side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, view));
         } else {
             // What moves is to be in sight.

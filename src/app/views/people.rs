@@ -290,18 +290,13 @@ pub(in crate::app) fn forget_ui(ctx: &Context, state: &State, view: &mut View<'_
 pub(super) fn remember_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     let Some(pair) = card.pair.as_ref().filter(|_| card.person.is_none()) else { return };
     let known = state.people.of(pair.id());
-    let text = match known {
-        Some(person) => {
-            let name = Shown(&person.name).to_string();
-            view.words.tell("remembered", &[("name", name.into())])
-        }
-        None => {
-            let is_named =
-                |person: &Person| card.peer.as_ref().is_some_and(|peer| peer.as_str() == person.name);
-            let key =
-                if state.people.all().iter().any(is_named) { "remember-anew" } else { "remember-means" };
-            explain::about(view.words, card, key, &[])
-        }
+    let text = if let Some(person) = known {
+        let name = Shown(&person.name).to_string();
+        view.words.tell("remembered", &[("name", name.into())])
+    } else {
+        let is_named = |person: &Person| card.peer.as_ref().is_some_and(|peer| peer.as_str() == person.name);
+        let is_known = state.people.all().iter().any(is_named);
+        explain::about(view.words, card, if is_known { "remember-anew" } else { "remember-means" }, &[])
     };
     let remember = explain::about(view.words, card, "remember", &[]);
     let mut remembers = false;

@@ -153,7 +153,7 @@ fn head_of_moving_ui(ui: &mut Ui, card: &Card, is_slim: bool, view: &mut View<'_
 /// Draws the question whether a transfer is to be stopped. One click must not end hours of work at both ends.
 fn stop_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let key = if card.direction == Direction::Sent { "stop-sending" } else { "stop-receiving" };
-    let (question, stop, keep) = (view.say(key), view.say("stop"), view.say("quit-stay"));
+    let (question, stop, keep) = (view.say(key), view.say("stop"), view.say("stop-keep"));
     let (mut stops, mut keeps) = (false, false);
     tinted(ui, palette(ui).warn_soft, |ui| {
         ui.set_width(ui.available_width());

@@ -46,7 +46,7 @@ impl fmt::Debug for Registry {
 pub struct Unfinished {
     /// Identifies the transfer, and is part of its staging folder's name.
     pub id: String,
-    /// The digest of the offer ([`Manifest::digest`]).
+    /// The digest of the offer ([`Manifest::digest`](crate::protocol::manifest::Manifest::digest)).
     pub offer: [u8; 32],
     /// The folder into which it was received.
     pub folder: PathBuf,
