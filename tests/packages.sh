@@ -112,6 +112,7 @@ transfers() {
     [[ -z $server ]] || break
     sleep 0.1
   done
+  : >"$work/send.log"
   inside "$1" CAIMAN_INTERNET=off caiman send --server "$server" --code "$code" /root/file >"$work/send.log" 2>&1 &
   sender=$!
   for _ in {1..100}; do
