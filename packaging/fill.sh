@@ -12,7 +12,10 @@ date=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null |
 mkdir -p "$(dirname "$to")"
 text=$(<"$template")
 # It goes into files of many kinds.
-[[ ${CAIMAN_REPOSITORY:-} =~ ^(https?://[A-Za-z0-9._~:/-]*[A-Za-z0-9_~-])?$ ]] || { echo "CAIMAN_REPOSITORY is no plain address" >&2; exit 1; }
+[[ ${CAIMAN_REPOSITORY:-} =~ ^(https?://[A-Za-z0-9._~:/-]*[A-Za-z0-9_~-])?$ ]] || {
+  echo "CAIMAN_REPOSITORY is an address such as https://forge.example/caiman, without a slash at its end." >&2
+  exit 1
+}
 if [[ -z ${CAIMAN_REPOSITORY:-} ]]; then
   text=$(grep -v '@REPOSITORY@' <<<"$text" || true)
 fi

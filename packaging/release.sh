@@ -46,9 +46,8 @@ check() {
   # The compilers' flags, which these go into, are separated by spaces, and the packages' settings are filled by sed.
   [[ "$source$work" != *[[:space:]\|\&\"\'\\]* ]] || die "Choose folders without spaces, quotation marks, |, & and \\: $source, $work"
   [[ "${CAIMAN_CONTACT:-}" != *[[:space:]\|\&\"\'\\\<\>]* ]] || die "CAIMAN_CONTACT is an address, without spaces and quotation marks."
-  # fill.sh writes it into files of many kinds.
-  [[ -z $CAIMAN_REPOSITORY || $CAIMAN_REPOSITORY =~ ^https?://[A-Za-z0-9._~:/-]*[A-Za-z0-9_~-]$ ]] ||
-    die "CAIMAN_REPOSITORY is an address such as https://forge.example/caiman, without a slash at its end."
+  # It refuses an odd CAIMAN_REPOSITORY, and shall do so before hours of building.
+  packaging/fill.sh packaging/arpa.home.Caiman.metainfo.xml "$work/metainfo.xml"
   local missing=() needed=(cargo rustup git python3 xz gzip sha256sum)
   if wants images; then needed+=(buildah); fi
   if wants windows; then needed+=(x86_64-w64-mingw32-windres zip); fi

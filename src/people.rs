@@ -268,7 +268,7 @@ impl People {
         }
     }
 
-    /// Notes that the user has deleted what had arrived of an offer, so that whoever made it is asked about as any other.
+    /// Notes that the user has deleted what had arrived of an offer. If the same is offered again, the user is asked.
     pub fn note_discarded(&mut self, digest: &[u8; 32]) {
         for person in &mut self.list {
             person.drop_accepted(digest);

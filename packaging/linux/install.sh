@@ -64,7 +64,7 @@ removed() {
 }
 
 installed() {
-  if [ -d "$root/$1" ] && [ ! -L "$root/$1" ]; then
+  if [ -d "$root/$1" ]; then
     echo "$root/$1 is a folder: remove or rename it first" >&2
     exit 1
   fi

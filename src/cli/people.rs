@@ -269,7 +269,7 @@ impl PersonLink {
     }
 }
 
-/// Notes that the user has deleted what had arrived of an offer. If it comes again, the user is asked.
+/// Notes with the people that the user has deleted what had arrived of an offer ([`People::note_discarded`]).
 pub(super) fn note_discarded(offer: &[u8; 32]) {
     let (people, _) = People::look(&Store::of_history());
     if people.all().iter().any(|person| person.accepted_before(offer).is_some()) {

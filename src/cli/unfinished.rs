@@ -33,7 +33,9 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
     let offer = registry.list().into_iter().find(|unfinished| unfinished.id == id).map(|found| found.offer);
     match registry.discard(id) {
         Ok(true) => {
-            offer.as_ref().inspect(|offer| people::note_discarded(offer));
+            if let Some(offer) = &offer {
+                people::note_discarded(offer);
+            }
             Exit::Done
         }
         Ok(false) => {

@@ -2,7 +2,8 @@
 //! shell or tool that is not installed is left out, which is said.
 
 use std::{
-    fs,
+    env, fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -17,27 +18,30 @@ fn has(program: &str) -> bool {
     found
 }
 
-/// What a shell says that finds the program in its path, with a script from standard input.
-fn in_shell(shell: &str, args: &[&str], script: &str) -> String {
+/// A folder with files to complete and the program's script for a shell, and the path in which the shell finds the program.
+fn prepared(shell: &str) -> (tempfile::TempDir, String) {
     let caiman = caiman(&["completions", shell]);
-    let program = caiman.get_program().to_owned();
-    let folder = std::path::Path::new(&program).parent().unwrap().to_owned();
+    let folder = Path::new(caiman.get_program()).parent().unwrap().to_owned();
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("photo album.txt"), "x").unwrap();
     fs::create_dir(home.path().join("photos")).unwrap();
-    let written = run(caiman);
-    fs::write(home.path().join("completions"), &written.exits(0).output).unwrap();
-    let mut command = Command::new(shell);
+    fs::write(home.path().join("completions"), &run(caiman).exits(0).output).unwrap();
+    (home, format!("{}:{}", folder.display(), env::var("PATH").unwrap()))
+}
+
+/// A command that runs in this folder, which is its home as well.
+fn at_home(program: &str, home: &Path, path: String) -> Command {
+    let mut command = Command::new(program);
     clean(&mut command);
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    command.env("PATH", path).env("HOME", home).env("XDG_CONFIG_HOME", home).current_dir(home);
     command
-        .args(args)
-        .arg("-c")
-        .arg(script)
-        .env("PATH", path)
-        .env("HOME", home.path())
-        .current_dir(home.path());
-    command.env("XDG_CONFIG_HOME", home.path());
+}
+
+/// What a shell says that finds the program in its path, with a script from standard input.
+fn in_shell(shell: &str, args: &[&str], script: &str) -> String {
+    let (home, path) = prepared(shell);
+    let mut command = at_home(shell, home.path(), path);
+    command.args(args).arg("-c").arg(script);
     let ended = run(command);
     assert!(ended.errors.is_empty(), "{}", ended.errors);
     String::from_utf8(ended.output).unwrap()
@@ -83,8 +87,7 @@ fn bash_completes_commands_options_paths_and_the_words_of_codes() {
     }
 }
 
-/// A name that somebody else gave a file is text, whatever the shell would make of it. Bash quotes it only at a terminal, which
-/// `script` imitates.
+/// Catches the name of a file that is run once it is completed. Bash quotes names only at a terminal, which `script` imitates.
 #[cfg(target_os = "linux")]
 #[test]
 fn bash_runs_nothing_that_stands_in_a_completed_name() {
@@ -92,22 +95,11 @@ fn bash_runs_nothing_that_stands_in_a_completed_name() {
     if !(has("bash") && has("script")) {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
+    let (home, path) = prepared("bash");
     fs::write(home.path().join("film$(touch ran).mov"), "x").unwrap();
-    let caiman = caiman(&["completions", "bash"]);
-    let folder = std::path::Path::new(caiman.get_program()).parent().unwrap().to_owned();
-    let completions = run(caiman);
-    fs::write(home.path().join("completions"), &completions.exits(0).output).unwrap();
-    let mut command = Command::new("script");
-    clean(&mut command);
-    command
-        .args(["-qec", "bash --norc --noprofile -i", "/dev/null"])
-        .env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()))
-        .env("HOME", home.path())
-        .env("TERM", "dumb")
-        .current_dir(home.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+    let mut command = at_home("script", home.path(), path);
+    command.args(["-qec", "bash --norc --noprofile -i", "/dev/null"]).env("TERM", "dumb");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = command.spawn().unwrap();
     let typed = b"source completions\ncaiman send fil\t --nonsense\nexit\n";
     script.stdin.take().unwrap().write_all(typed).unwrap();

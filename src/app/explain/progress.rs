@@ -67,15 +67,11 @@ pub(in crate::app) fn progress(words: &Words, card: &Card, now: Instant) -> Stri
             format!("{} · {}", about(words, card, who_paused(paused), &[]), done_of(words, card))
         }
         Some(Standstill::Lost(..)) if card.is_under_way() => done_of(words, card),
-        // How long it took so far says nothing any more.
-        Some(Standstill::NoRoom | Standstill::Stalled(..))
-            if card.progress.phase == Phase::Moving && !card.is_cancelling =>
-        {
-            done_of(words, card)
-        }
         _ if !card.is_moving() || card.is_cancelling || card.progress.phase != Phase::Moving => {
             phase(words, card)
         }
+        // How long the rest would take at the speed so far says nothing any more.
+        Some(Standstill::NoRoom | Standstill::Stalled(..)) => done_of(words, card),
         _ => match card.meter.time_left(now) {
             Some(left) if card.progress.total_bytes.is_some() => {
                 let left = words.tell("left", &[("time", duration(words, left).into())]);

@@ -43,7 +43,7 @@ const COMPACT: f32 = 250.0;
 const LOWEST: f32 = 180.0;
 /// Height that Receive and the gap before it take where it stands below Send, in points.
 const BELOW: f32 = 250.0;
-/// Least height of Send where Receive stands below it, in points: what can be dropped there is said, without the picture.
+/// Least height of Send where Receive stands below it, in points. The picture is left out there.
 const FLAT: f32 = 200.0;
 /// Least height of Receive where it is little more than its field, in points.
 const TIGHT: f32 = 100.0;

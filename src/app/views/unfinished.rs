@@ -42,13 +42,12 @@ pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     row_of_words(ui, 28.0, |_| (), |ui| heading(ui, &name));
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
-        let mut is_first =
-            state.unfinished_apart().all(|unfinished| state.people.whose(&unfinished.offer).is_some());
-        if !is_first {
+        let has_hint = state.unfinished_apart().any(|one| state.people.whose(&one.offer).is_none());
+        if has_hint {
             muted(ui, &view.say("unfinished-hint"));
         }
-        for unfinished in state.unfinished_apart() {
-            if !std::mem::take(&mut is_first) {
+        for (index, unfinished) in state.unfinished_apart().enumerate() {
+            if has_hint || index > 0 {
                 ui.add_space(space::XS);
                 hairline(ui);
                 ui.add_space(space::XS);
